@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program `tfquant`: libtfquant from the command line, and a proof that its
+ * public header is enough. Exit status: 0 done, 1 error, 2 wrong use, 3 nothing
+ * to change.
+ */
+#include "tfquant_cli.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char general_help[] =
+    "Makes TFLite models smaller.\n"
+    "\n"
+    "usage: tfquant quantize INPUT -o OUTPUT [options]   write a smaller model\n"
+    "       tfquant inspect INPUT [options]              show what a model holds\n"
+    "       tfquant recipes [options]                    list the ways to make it smaller\n"
+    "       tfquant help [COMMAND]                       (or --help behind a command)\n"
+    "       tfquant --version\n"
+    "\n"
+    "Exit status: 0 done, 1 error, 2 wrong use, 3 nothing to change.\n";
+
+static const char quantize_help[] =
+    "usage: tfquant quantize INPUT -o OUTPUT [options]\n"
+    "       tfquant quantize INPUT --dry-run [options]\n"
+    "\n"
+    "Writes the model INPUT, made smaller, to the file OUTPUT, and says of every constant\n"
+    "what was done to it and why. INPUT is never changed; OUTPUT is whole or not there.\n"
+    "\n"
+    "  -o, --output OUTPUT    where to; - is standard output (the report then goes to\n"
+    "                         standard error)\n"
+    "  -r, --recipe NAME      how to make it smaller, see below; the recipe 'none' copies\n"
+    "  -f, --force            replace OUTPUT if it is there\n"
+    "  -n, --dry-run          write nothing; sizes and decisions are exact all the same\n"
+    "  -T, --threads N        threads to convert on; 0, the default: one for each processor.\n"
+    "                         The output is the same for any number.\n"
+    "      --max-memory SIZE  fail rather than hold more than this at once; SIZE is bytes,\n"
+    "                         or has K, M, G or T behind it: 64M\n"
+    "      --json             print one JSON object instead of text\n"
+    "  -q, --quiet            print errors only\n"
+    "  -v, --verbose          print all constants, with whole names and their operators\n"
+    "\n"
+    "Exit status: 0 done, 1 error, 2 wrong use, 3 the recipe changes nothing in this model:\n"
+    "then nothing is written (except by the recipe 'none', which is done with 0).\n"
+    "\n"
+    "The JSON object: tool, version, command, input, output (null in a dry run without -o),\n"
+    "recipe, dry_run, changed, written; totals {constants, quantized, float16, folded,\n"
+    "constant_bytes_before, constant_bytes_after, file_bytes_before, file_bytes_after, ratio,\n"
+    "mean_snr_db}; still_float [{reason, constants, bytes}]; entries [{index, verdict, reason,\n"
+    "reason_text, subgraph, tensor, name, op, op_input, op_name, shape, from_type, to_type,\n"
+    "from_sparse, to_sparse, scales, elements, bytes_before, bytes_after, snr_db, exact}].\n"
+    "snr_db is null where nothing was converted and where the values are exact; op and op_input\n"
+    "are null where no operator reads it. After an error: tool, version, command, error {status,\n"
+    "code, message, path, system_code, subgraph, op, tensor, offset}, null where not known.\n";
+
+static const char inspect_help[] =
+    "usage: tfquant inspect INPUT [--json] [-v]\n"
+    "\n"
+    "Shows what the model INPUT holds: inputs and outputs, operators, constants, metadata.\n"
+    "\n"
+    "      --json     print one JSON object instead of text, with every tensor and operator\n"
+    "  -v, --verbose  list every tensor and operator\n"
+    "\n"
+    "The JSON object: tool, version, command, input, file_bytes, trailing_bytes,\n"
+    "schema_version, description, buffers, operator_codes; operator_counts [{name, custom,\n"
+    "version, count}]; constants [{type, sparse, quantized, tensors, bytes}]; metadata [{name,\n"
+    "buffer, bytes}]; signatures [{key, subgraph, inputs, outputs}]; subgraphs [{index, name,\n"
+    "inputs, outputs, tensors [{index, name, type, type_code, shape, shape_signature (where\n"
+    "dynamic), buffer, constant_bytes, variable, sparse, quantization (null, or {dimension,\n"
+    "scales, scale, zero_point})}], operators [{index, name, builtin_code, custom, version,\n"
+    "inputs, outputs}]}]. After an error as for 'tfquant quantize'.\n";
+
+static const char recipes_help[] =
+    "usage: tfquant recipes [--json]\n"
+    "\n"
+    "Lists the recipes that 'tfquant quantize --recipe NAME' takes.\n"
+    "\n"
+    "The JSON object: tool, version, command; recipes [{name, default, summary}].\n";
+
+struct command {
+    const char *name;
+    enum cli_command command;
+    const char *help;
+    enum cli_exit (*run)(const struct cli_options *options);
+};
+
+static const struct command commands[] = {
+    {"quantize", CLI_QUANTIZE, quantize_help, cli_quantize},
+    {"inspect", CLI_INSPECT, inspect_help, cli_inspect},
+    {"recipes", CLI_RECIPES, recipes_help, cli_recipes},
+};
+
+static const struct command *find_command(const char *name) {
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static enum cli_exit unknown_command(const char *name) {
+    return cli_usage_error(NULL, "there is no command '%s'", name);
+}
+
+static enum cli_exit help(const struct command *command) {
+    fputs(command != NULL ? command->help : general_help, stdout);
+    if (command != NULL && command->command == CLI_QUANTIZE) {
+        fputs("\nRecipes:\n", stdout);
+        cli_recipes(&(struct cli_options){.command = CLI_RECIPES});
+    }
+    return cli_finish_output(stdout, CLI_DONE);
+}
+
+static enum cli_exit version(void) {
+    const uint32_t library = tq_version();
+    printf("tfquant %d.%d.%d (libtfquant %" PRIu32 ".%" PRIu32 ".%" PRIu32 ", ABI %" PRIu32 ")\n",
+           TQ_VERSION_MAJOR, TQ_VERSION_MINOR, TQ_VERSION_PATCH, library >> 16, library >> 8 & 0xFF,
+           library & 0xFF, tq_abi_version());
+    return cli_finish_output(stdout, CLI_DONE);
+}
+
+static enum cli_exit run_command(int argc, char **argv) {
+    if (argc < 2) {
+        fputs(general_help, stderr);
+        return CLI_USAGE;
+    }
+    const char *word = argv[1];
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
+        return version();
+    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        if (argc > 2 && find_command(argv[2]) == NULL)
+            return unknown_command(argv[2]);
+        return help(argc > 2 ? find_command(argv[2]) : NULL);
+    }
+    const struct command *command = find_command(word);
+    if (command == NULL)
+        return word[0] == '-' ? cli_usage_error(NULL, "unknown option '%s'", word)
+                              : unknown_command(word);
+    struct cli_options options = {.command = command->command, .command_name = command->name};
+    if (!cli_parse(&options, argc - 2, argv + 2))
+        return CLI_USAGE;
+    if (options.help)
+        return help(command);
+    return command->run(&options);
+}
+
+int main(int argc, char **argv) {
+    return (int)run_command(argc, argv);
+}

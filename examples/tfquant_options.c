@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tfquant_cli.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+enum option_id {
+    OPTION_OUTPUT,
+    OPTION_RECIPE,
+    OPTION_THREADS,
+    OPTION_MAX_MEMORY,
+    OPTION_JSON,
+    OPTION_DRY_RUN,
+    OPTION_QUIET,
+    OPTION_VERBOSE,
+    OPTION_FORCE,
+    OPTION_HELP,
+};
+
+struct option {
+    const char *name;
+    char letter; /* 0: none */
+    bool takes_value;
+    unsigned commands;
+    enum option_id id;
+};
+
+static const struct option option_table[] = {
+    {"output", 'o', true, CLI_QUANTIZE, OPTION_OUTPUT},
+    {"recipe", 'r', true, CLI_QUANTIZE, OPTION_RECIPE},
+    {"threads", 'T', true, CLI_QUANTIZE, OPTION_THREADS},
+    {"max-memory", 0, true, CLI_QUANTIZE, OPTION_MAX_MEMORY},
+    {"json", 0, false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES, OPTION_JSON},
+    {"dry-run", 'n', false, CLI_QUANTIZE, OPTION_DRY_RUN},
+    {"quiet", 'q', false, CLI_QUANTIZE, OPTION_QUIET},
+    {"verbose", 'v', false, CLI_QUANTIZE | CLI_INSPECT, OPTION_VERBOSE},
+    {"force", 'f', false, CLI_QUANTIZE, OPTION_FORCE},
+    {"help", 'h', false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES, OPTION_HELP},
+};
+enum { OPTION_COUNT = sizeof option_table / sizeof option_table[0] };
+
+enum cli_exit cli_usage_error(const char *command, const char *format, ...) {
+    va_list arguments;
+    fprintf(stderr, "tfquant%s%s: ", command != NULL ? " " : "", command != NULL ? command : "");
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\nTry 'tfquant%s%s --help'.\n", command != NULL ? " " : "",
+            command != NULL ? command : "");
+    return CLI_USAGE;
+}
+
+/* Digits up to `*end`; false where there are none or too many. */
+static bool read_number(const char *text, const char **end, uint64_t *value) {
+    uint64_t number = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        const uint64_t digit = (uint64_t)(*at - '0');
+        if (number > (UINT64_MAX - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    *end = at;
+    *value = number;
+    return at != text;
+}
+
+/* "500000", "64M", "2GiB"; units are powers of 1024. */
+static bool read_size(const char *text, uint64_t *size) {
+    static const char units[] = "KMGT";
+    const char *end;
+    uint64_t number;
+    if (!read_number(text, &end, &number))
+        return false;
+    if (*end != '\0' && strcmp(end, "B") != 0) {
+        const char upper = *end >= 'a' && *end <= 'z' ? (char)(*end - 'a' + 'A') : *end;
+        const char *unit = strchr(units, upper);
+        if (unit == NULL)
+            return false;
+        const int shift = 10 * (int)(unit - units + 1);
+        if (number > UINT64_MAX >> shift)
+            return false;
+        number <<= shift;
+        end++;
+        if (*end != '\0' && strcmp(end, "B") != 0 && strcmp(end, "iB") != 0)
+            return false;
+    }
+    *size = number;
+    return number != 0;
+}
+
+static bool apply(struct cli_options *options, const struct option *option, const char *value) {
+    const char *end;
+    uint64_t number;
+    switch (option->id) {
+    case OPTION_OUTPUT:
+        options->output = value;
+        break;
+    case OPTION_RECIPE:
+        options->recipe = value;
+        break;
+    case OPTION_THREADS:
+        if (!read_number(value, &end, &number) || *end != '\0' || number > 1024) {
+            cli_usage_error(options->command_name,
+                            "'%s' is not a number of threads (0 to 1024; 0: one for each "
+                            "processor)",
+                            value);
+            return false;
+        }
+        options->threads = (uint32_t)number;
+        break;
+    case OPTION_MAX_MEMORY:
+        if (!read_size(value, &options->max_memory)) {
+            cli_usage_error(options->command_name,
+                            "'%s' is not a size (a whole number of bytes above 0, or with K, M, G "
+                            "or T, like 64M)",
+                            value);
+            return false;
+        }
+        break;
+    case OPTION_JSON:
+        options->json = true;
+        break;
+    case OPTION_DRY_RUN:
+        options->dry_run = true;
+        break;
+    case OPTION_QUIET:
+        options->verbosity = -1;
+        break;
+    case OPTION_VERBOSE:
+        options->verbosity = 1;
+        break;
+    case OPTION_FORCE:
+        options->force = true;
+        break;
+    case OPTION_HELP:
+        options->help = true;
+        break;
+    }
+    return true;
+}
+
+struct words {
+    char **words;
+    int count;
+    int next;
+};
+
+static const char *next_word(struct words *words) {
+    return words->next < words->count ? words->words[words->next++] : NULL;
+}
+
+/* `value` is what came with the option, or NULL. */
+static bool take(struct cli_options *options, const struct option *option, const char *shown,
+                 const char *value, struct words *words) {
+    if (option->takes_value && value == NULL)
+        value = next_word(words);
+    if (option->takes_value && (value == NULL || *value == '\0')) {
+        cli_usage_error(options->command_name, "option %s needs a value", shown);
+        return false;
+    }
+    return apply(options, option, value);
+}
+
+/* `word` is "--name" or "--name=value". */
+static bool take_long(struct cli_options *options, const char *word, struct words *words) {
+    const char *name = word + 2;
+    const size_t length = strcspn(name, "=");
+    const char *value = name[length] == '=' ? name + length + 1 : NULL;
+    char shown[32];
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        const struct option *option = &option_table[i];
+        if (strlen(option->name) != length || strncmp(option->name, name, length) != 0 ||
+            (option->commands & options->command) == 0)
+            continue;
+        snprintf(shown, sizeof shown, "--%s", option->name);
+        if (value != NULL && !option->takes_value) {
+            cli_usage_error(options->command_name, "option %s takes no value", shown);
+            return false;
+        }
+        return take(options, option, shown, value, words);
+    }
+    cli_usage_error(options->command_name, "unknown option '--%.*s'", (int)length, name);
+    return false;
+}
+
+/* `word` is "-x", "-xVALUE", or several letters of which only the last takes a value. */
+static bool take_short(struct cli_options *options, const char *word, struct words *words) {
+    for (const char *at = word + 1; *at != '\0'; at++) {
+        const struct option *option = NULL;
+        for (int i = 0; i < OPTION_COUNT; i++) {
+            if (option_table[i].letter == *at && (option_table[i].commands & options->command))
+                option = &option_table[i];
+        }
+        if (option == NULL) {
+            cli_usage_error(options->command_name, "unknown option '-%c'", *at);
+            return false;
+        }
+        const char shown[3] = {'-', *at, '\0'};
+        if (option->takes_value)
+            return take(options, option, shown, at[1] != '\0' ? at + 1 : NULL, words);
+        if (!take(options, option, shown, NULL, words))
+            return false;
+    }
+    return true;
+}
+
+static bool take_operand(struct cli_options *options, const char *word) {
+    if (options->command == CLI_RECIPES) {
+        cli_usage_error(options->command_name, "takes no file, but got '%s'", word);
+        return false;
+    }
+    if (options->input != NULL) {
+        cli_usage_error(options->command_name, "takes one model, but got '%s' and '%s'%s",
+                        options->input, word,
+                        options->command == CLI_QUANTIZE ? " (the output goes behind -o)" : "");
+        return false;
+    }
+    if (strcmp(word, "-") == 0) {
+        cli_usage_error(options->command_name,
+                        "a model can't come from standard input; name its file");
+        return false;
+    }
+    options->input = word;
+    return true;
+}
+
+static bool is_complete(const struct cli_options *options) {
+    if (options->command == CLI_RECIPES)
+        return true;
+    if (options->input == NULL) {
+        cli_usage_error(options->command_name, "which model? Give the path of a .tflite file");
+        return false;
+    }
+    if (options->command == CLI_QUANTIZE && options->output == NULL && !options->dry_run) {
+        cli_usage_error(options->command_name,
+                        "no output given: add -o OUTPUT, or --dry-run to see what it would be");
+        return false;
+    }
+    return true;
+}
+
+bool cli_parse(struct cli_options *options, int count, char **words) {
+    struct words rest = {.words = words, .count = count};
+    bool only_operands = false;
+    for (const char *word; (word = next_word(&rest)) != NULL;) {
+        bool good;
+        if (only_operands || word[0] != '-' || word[1] == '\0')
+            good = take_operand(options, word);
+        else if (strcmp(word, "--") == 0)
+            good = only_operands = true;
+        else if (word[1] == '-')
+            good = take_long(options, word, &rest);
+        else
+            good = take_short(options, word, &rest);
+        if (!good)
+            return false;
+    }
+    return options->help || is_complete(options);
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libtfquant: a .tflite goes in, a smaller valid one comes out.
+ *
+ *     tq_load_file()  ->  tq_quantize()  ->  tq_save_file()
+ *
+ * Rules that hold for every function here:
+ *
+ * - Calls that can fail return a tq_status, and fill the caller's tq_error
+ *   (which may be NULL). On failure no output argument is changed, and no file
+ *   is created or altered.
+ * - Structs start with `struct_size`; fill it by the matching TQ_..._INIT. A
+ *   program built with an older header (smaller structs) gets defaults for
+ *   what it does not know; a newer one is accepted while what this library
+ *   does not know is zero.
+ * - Strings and arrays inside result structs are borrowed: they live as long as
+ *   the object that they came from. Names are UTF-8 as the model has them, never
+ *   NULL ("" where a tensor has no name), always NUL-terminated.
+ * - Nothing is global. Different objects may be used from different threads at
+ *   once. One object may be read by several threads; tq_save_*() counts as
+ *   writing to its model (it completes the report).
+ * - The library prints nothing, never aborts and starts no threads.
+ */
+#ifndef TFQUANT_TFQUANT_H
+#define TFQUANT_TFQUANT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(TFQUANT_BUILD) && (defined(__GNUC__) || defined(__clang__))
+#define TQ_API __attribute__((visibility("default")))
+#else
+#define TQ_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------- version -- */
+
+#define TQ_VERSION_MAJOR 0
+#define TQ_VERSION_MINOR 1
+#define TQ_VERSION_PATCH 0
+
+/* Raised only when a program built with an older header would no longer run. */
+#define TQ_ABI_VERSION 1
+
+/* major << 16 | minor << 8 | patch of the library at run time. */
+TQ_API uint32_t tq_version(void);
+/* TQ_ABI_VERSION of the library at run time. */
+TQ_API uint32_t tq_abi_version(void);
+
+/* -------------------------------------------------------------- errors -- */
+
+/* Values are pinned; new ones are only added. */
+typedef int32_t tq_status;
+enum {
+    TQ_OK = 0,
+    TQ_ERR_INVALID_ARGUMENT = 1, /* the call itself is wrong */
+    TQ_ERR_OUT_OF_MEMORY = 2,    /* the allocator returned NULL */
+    TQ_ERR_MEMORY_LIMIT = 3,     /* more than `max_memory` would be needed */
+    TQ_ERR_CANCELLED = 4,        /* the progress callback said so */
+
+    TQ_ERR_OPEN = 10,      /* a file can't be opened or created */
+    TQ_ERR_READ = 11,      /* reading the source failed */
+    TQ_ERR_WRITE = 12,     /* writing failed: disk full, callback refused */
+    TQ_ERR_EXISTS = 13,    /* the output exists and TQ_SAVE_OVERWRITE is not set */
+    TQ_ERR_SAME_FILE = 14, /* the output is the file that the model is read from */
+
+    TQ_ERR_NOT_A_MODEL = 20, /* not a TFLite flatbuffer at all */
+    TQ_ERR_CORRUPT = 21,     /* truncated, out of range, contradictory */
+    TQ_ERR_UNSUPPORTED = 22, /* well-formed, but could not be kept intact */
+    TQ_ERR_TOO_LARGE = 23,   /* a size does not fit the format */
+
+    TQ_ERR_UNKNOWN_RECIPE = 30,
+
+    TQ_ERR_INTERNAL = 90, /* a defect of this library; please report it */
+};
+
+/* "TQ_ERR_CORRUPT"; "unknown status" for a value that is none. Static string. */
+TQ_API const char *tq_status_name(tq_status status);
+
+#define TQ_NO_INDEX (-1)
+#define TQ_NO_OFFSET UINT64_MAX
+
+/* Caller-owned; no heap. Filled when a call fails, untouched otherwise. */
+typedef struct tq_error {
+    uint32_t struct_size;
+    tq_status status;
+    int32_t system_code; /* errno where the operating system refused, else 0 */
+    int32_t subgraph;    /* indices as in the file; TQ_NO_INDEX: not about one */
+    int32_t op;
+    int32_t tensor;
+    uint64_t offset;   /* byte in the file, or TQ_NO_OFFSET */
+    char message[256]; /* one sentence for a person, UTF-8, no newline */
+} tq_error;
+#define TQ_ERROR_INIT                                                                              \
+    {                                                                                              \
+        sizeof(tq_error), 0, 0, TQ_NO_INDEX, TQ_NO_INDEX, TQ_NO_INDEX, TQ_NO_OFFSET, {             \
+            0                                                                                      \
+        }                                                                                          \
+    }
+
+/* ------------------------------------------------------- what you bring -- */
+
+/* Memory. `alloc` returns storage aligned as malloc's or NULL; `free` takes
+ * the size that was asked for. Called from the thread that called the library
+ * and from the runner's workers. */
+typedef struct tq_allocator {
+    uint32_t struct_size;
+    uint32_t reserved; /* 0 */
+    void *opaque;
+    void *(*alloc)(void *opaque, size_t size);
+    void (*free)(void *opaque, void *memory, size_t size);
+} tq_allocator;
+
+/* Threads. `run` calls task(data, i, worker) once for every i in [0, count), in
+ * any order, at the same time if it likes, and returns when all are done.
+ * `worker` is below `workers`, and no two calls with the same worker overlap. */
+typedef void (*tq_task)(void *data, uint32_t index, uint32_t worker);
+typedef struct tq_runner {
+    uint32_t struct_size;
+    uint32_t workers; /* 1 or more */
+    void *opaque;
+    void (*run)(void *opaque, tq_task task, void *data, uint32_t count);
+} tq_runner;
+
+/* Progress of a long call: `done` of `total` bytes of the output. Called from
+ * the calling thread. Return non-zero to cancel. */
+typedef int32_t (*tq_progress)(void *opaque, uint64_t done, uint64_t total);
+
+/* Output. Bytes arrive in order. Return 0, or an errno value to stop. */
+typedef struct tq_sink {
+    uint32_t struct_size;
+    uint32_t reserved; /* 0 */
+    void *opaque;
+    int32_t (*write)(void *opaque, const void *data, size_t size);
+} tq_sink;
+
+/* --------------------------------------------------------------- load -- */
+
+typedef struct tq_model tq_model;
+
+/* Instruction sets that kernels exist for. */
+enum {
+    TQ_CPU_AVX2 = 1u << 0, /* with F16C */
+    TQ_CPU_AVX512 = 1u << 1,
+    TQ_CPU_NEON = 1u << 2,
+};
+
+typedef struct tq_load_options {
+    uint32_t struct_size;
+    uint32_t cpu_disable;          /* TQ_CPU_...: not to be used even if there; for
+                                      tests. Results are the same either way. */
+    const tq_allocator *allocator; /* copied; NULL: malloc and free */
+    uint64_t max_memory;           /* bytes held at once by this model and all
+                                      made from it; 0: no limit */
+} tq_load_options;
+#define TQ_LOAD_OPTIONS_INIT                                                                       \
+    { sizeof(tq_load_options), 0, NULL, 0 }
+
+/* The file stays open (mapped) until the model is freed, and must not change
+ * meanwhile. The whole structure is verified here, once. `options` may be NULL. */
+TQ_API tq_status tq_load_file(const char *path, const tq_load_options *options, tq_model **model,
+                              tq_error *error);
+
+/* `data` is borrowed until the model is freed; any alignment. */
+TQ_API tq_status tq_load_memory(const void *data, uint64_t size, const tq_load_options *options,
+                                tq_model **model, tq_error *error);
+
+/* NULL is allowed. Models may be freed in any order: one made from another keeps
+ * what it needs. */
+TQ_API void tq_model_free(tq_model *model);
+
+/* ------------------------------------------------------------- inspect -- */
+
+typedef struct tq_model_info {
+    uint32_t struct_size;
+    uint32_t schema_version; /* 3 */
+    uint64_t file_size;      /* bytes; for a model made by tq_quantize(), what
+                                saving it gives (exact unless a constant
+                                turns out not to be encodable, see
+                                tq_report_entry.verdict) */
+    uint32_t subgraphs;
+    uint32_t buffers;
+    uint32_t operator_codes;
+    uint32_t metadata;
+    uint32_t signatures;
+    uint32_t reserved;
+    uint64_t trailing_bytes; /* behind the flatbuffer, referenced by no buffer: an
+                                associated-files ZIP, accelerator byte code */
+    const char *description;
+} tq_model_info;
+
+typedef struct tq_subgraph_info {
+    uint32_t struct_size;
+    uint32_t tensors;
+    uint32_t operators;
+    uint32_t inputs; /* length of the arrays below; tensor indices */
+    uint32_t outputs;
+    uint32_t reserved;
+    const int32_t *input_tensors;
+    const int32_t *output_tensors;
+    const char *name;
+} tq_subgraph_info;
+
+typedef struct tq_tensor_info {
+    uint32_t struct_size;
+    int32_t type; /* TensorType of the TFLite schema; see tq_type_name() */
+    const char *name;
+    uint32_t rank;
+    uint32_t signature_rank; /* 0: no dynamic dimension */
+    const int32_t *shape;
+    const int32_t *shape_signature; /* -1: dynamic */
+    uint32_t buffer;
+    uint32_t is_variable;
+    uint32_t is_sparse;
+    uint32_t scales;     /* quantization scales: 0, 1, or one per channel */
+    uint64_t bytes;      /* of constant data; 0: not a constant */
+    int32_t channel_dim; /* quantized dimension */
+    uint32_t reserved;
+    const float *scale;        /* `scales` values; NULL where there are none, and,
+                                  before saving, where they are not computed yet */
+    const int64_t *zero_point; /* `scales` values, or NULL */
+} tq_tensor_info;
+
+typedef struct tq_operator_info {
+    uint32_t struct_size;
+    int32_t builtin_code; /* BuiltinOperator of the TFLite schema */
+    const char *name;     /* "CONV_2D"; the custom code of a custom operator */
+    int32_t version;
+    uint32_t is_custom;
+    uint32_t inputs; /* lengths */
+    uint32_t outputs;
+    const int32_t *input_tensors; /* -1: optional input left out */
+    const int32_t *output_tensors;
+} tq_operator_info;
+
+typedef struct tq_metadata_info {
+    uint32_t struct_size;
+    uint32_t buffer;
+    uint64_t bytes;
+    const char *name;
+} tq_metadata_info;
+
+typedef struct tq_signature_info {
+    uint32_t struct_size;
+    uint32_t subgraph;
+    uint32_t inputs;
+    uint32_t outputs;
+    const char *key;
+} tq_signature_info;
+
+/* Each takes a struct whose struct_size is set. TQ_ERR_INVALID_ARGUMENT for an
+ * index that is not there. */
+TQ_API tq_status tq_get_model_info(const tq_model *model, tq_model_info *info);
+TQ_API tq_status tq_get_subgraph_info(const tq_model *model, uint32_t subgraph,
+                                      tq_subgraph_info *info);
+TQ_API tq_status tq_get_tensor_info(const tq_model *model, uint32_t subgraph, uint32_t tensor,
+                                    tq_tensor_info *info);
+TQ_API tq_status tq_get_operator_info(const tq_model *model, uint32_t subgraph, uint32_t op,
+                                      tq_operator_info *info);
+TQ_API tq_status tq_get_metadata_info(const tq_model *model, uint32_t index,
+                                      tq_metadata_info *info);
+TQ_API tq_status tq_get_signature_info(const tq_model *model, uint32_t index,
+                                       tq_signature_info *info);
+
+/* "FLOAT32"; "type 77" style names do not exist: "unknown". Static string. */
+TQ_API const char *tq_type_name(int32_t type);
+
+/* ------------------------------------------------------------- recipes -- */
+
+/* What to do to a model. Immutable once made. */
+typedef struct tq_recipe tq_recipe;
+
+typedef struct tq_recipe_info {
+    uint32_t struct_size;
+    uint32_t is_default; /* 1 for the recipe that `name` NULL stands for */
+    const char *name;
+    const char *summary; /* one line */
+} tq_recipe_info;
+
+/* The built-in recipes: index from 0 until TQ_ERR_INVALID_ARGUMENT. */
+TQ_API tq_status tq_get_recipe_info(uint32_t index, tq_recipe_info *info);
+
+/* A built-in recipe by name; NULL: the default one. Free it when done. */
+TQ_API tq_status tq_recipe_create(const char *name, tq_recipe **recipe, tq_error *error);
+TQ_API void tq_recipe_free(tq_recipe *recipe);
+
+/* ------------------------------------------------------------ quantize -- */
+
+typedef struct tq_quantize_options {
+    uint32_t struct_size;
+    uint32_t reserved; /* 0 */
+} tq_quantize_options;
+#define TQ_QUANTIZE_OPTIONS_INIT                                                                   \
+    { sizeof(tq_quantize_options), 0 }
+
+/* Decides, constant by constant, and gives a new model with those decisions in
+ * it; weights are converted while it is saved. `model` stays as it is. Nothing
+ * to do is TQ_OK: see tq_report_totals.changed. `options` may be NULL. */
+TQ_API tq_status tq_quantize(const tq_model *model, const tq_recipe *recipe,
+                             const tq_quantize_options *options, tq_model **quantized,
+                             tq_error *error);
+
+/* -------------------------------------------------------------- report -- */
+
+typedef struct tq_report tq_report;
+
+/* What happened to a constant. Values are pinned. */
+enum {
+    TQ_VERDICT_KEPT = 0,      /* exactly as it was */
+    TQ_VERDICT_QUANTIZED = 1, /* to integers with scales */
+    TQ_VERDICT_FLOAT16 = 2,   /* to float16 */
+    TQ_VERDICT_FOLDED = 3,    /* same values, plain: float16 or sparse unpacked to float32 */
+};
+
+/* Why a constant was not quantized (kept, folded). Values are pinned. */
+enum {
+    TQ_REASON_NONE = 0,
+    TQ_REASON_RECIPE_COPIES = 1,      /* the recipe changes nothing */
+    TQ_REASON_NOT_FLOAT = 2,          /* integers, strings, ... */
+    TQ_REASON_QUANTIZED_ALREADY = 3,  /* stays as it is */
+    TQ_REASON_NOT_COVERED = 4,        /* the recipe has no rule for its operator's input */
+    TQ_REASON_BIAS = 5,               /* biases stay float32 */
+    TQ_REASON_NOT_SMALLER = 6,        /* encoding it would save nothing */
+    TQ_REASON_FLOAT_USE = 7,          /* another operator needs the float values */
+    TQ_REASON_GRAPH_BOUNDARY = 8,     /* it is an input or output of its subgraph */
+    TQ_REASON_COMPOSITE = 9,          /* inside a composite's decomposition */
+    TQ_REASON_RUNTIME_REFUSES = 10,   /* the runtime has no kernel for the result */
+    TQ_REASON_NOT_FINITE = 11,        /* NaN or infinity among the values */
+    TQ_REASON_OUT_OF_RANGE = 12,      /* values beyond float16 */
+    TQ_REASON_SPARSE_IS_SMALLER = 13, /* the sparse form is smaller than any result */
+    TQ_REASON_UNUSED = 14,            /* no operator reads it */
+    TQ_REASON_BAD_SIZE = 15,          /* its buffer does not hold its shape */
+    TQ_REASON_CUSTOM_OPERATOR = 16,   /* custom operators are never touched */
+    TQ_REASON_FLOAT16_ALREADY = 17,   /* already what the recipe would make */
+};
+
+/* "kept", "quantized", ...; "its operator's input is not covered by the recipe".
+ * Static strings; "unknown" for a value that is none. */
+TQ_API const char *tq_verdict_name(uint32_t verdict);
+TQ_API const char *tq_reason_name(uint32_t reason); /* "NOT_COVERED" */
+TQ_API const char *tq_reason_text(uint32_t reason);
+
+/* One constant tensor of the source model. float16 behind DEQUANTIZE, and
+ * sparse behind DENSIFY, count as one constant under the name of the tensor
+ * that operators read. Verdicts are final after saving: a constant that turns
+ * out to hold NaN, for example, is then kept. */
+typedef struct tq_report_entry {
+    uint32_t struct_size;
+    uint32_t verdict;
+    uint32_t reason;
+    uint32_t subgraph; /* indices in the source model */
+    uint32_t tensor;
+    int32_t op;       /* first operator that reads it, or TQ_NO_INDEX */
+    int32_t op_input; /* which of its inputs */
+    int32_t builtin_code;
+    const char *name;
+    const char *op_name; /* "" without operator */
+    const int32_t *shape;
+    uint32_t rank;
+    int32_t from_type; /* as stored in the source: FLOAT16 behind DEQUANTIZE ... */
+    int32_t to_type;
+    uint32_t from_sparse;
+    uint32_t to_sparse;
+    uint32_t scales; /* of the result: 0, 1, or one per channel */
+    uint64_t elements;
+    uint64_t bytes_before; /* data, scales, zero points, sparse indices */
+    uint64_t bytes_after;
+    double snr_db; /* 10 log10(sum w^2 / sum (w - w')^2); +inf where exact;
+                      NaN until saved, and where nothing was converted */
+} tq_report_entry;
+
+typedef struct tq_report_totals {
+    uint32_t struct_size;
+    uint32_t changed; /* 0: the output holds what the input holds */
+    uint32_t constants;
+    uint32_t quantized; /* verdict QUANTIZED */
+    uint32_t float16;   /* verdict FLOAT16 */
+    uint32_t folded;
+    uint64_t constant_bytes_before;
+    uint64_t constant_bytes_after;
+    uint64_t file_bytes_before;
+    uint64_t file_bytes_after;
+    double mean_snr_db; /* over the constants with a finite snr_db; NaN: none */
+} tq_report_totals;
+
+/* NULL for a model that tq_quantize() did not make. Lives as long as the model. */
+TQ_API const tq_report *tq_model_report(const tq_model *model);
+/* index from 0 to totals.constants - 1 */
+TQ_API tq_status tq_get_report_entry(const tq_report *report, uint32_t index,
+                                     tq_report_entry *entry);
+TQ_API tq_status tq_get_report_totals(const tq_report *report, tq_report_totals *totals);
+
+/* ---------------------------------------------------------------- save -- */
+
+enum {
+    TQ_SAVE_OVERWRITE = 1u << 0, /* replace an existing file (never the source) */
+    TQ_SAVE_SYNC = 1u << 1,      /* flush to the device before the rename */
+};
+
+typedef struct tq_save_options {
+    uint32_t struct_size;
+    uint32_t flags;          /* TQ_SAVE_... */
+    const tq_runner *runner; /* NULL: all in the calling thread */
+    tq_progress progress;    /* NULL: none */
+    void *progress_opaque;
+} tq_save_options;
+#define TQ_SAVE_OPTIONS_INIT                                                                       \
+    { sizeof(tq_save_options), 0, NULL, NULL, NULL }
+
+/* Writes a temporary file beside `path` and renames it when complete: `path` is
+ * either untouched or whole. `options` may be NULL. */
+TQ_API tq_status tq_save_file(tq_model *model, const char *path, const tq_save_options *options,
+                              tq_error *error);
+
+/* Writes to a callback. `sink` NULL: converts everything and writes nothing (a dry
+ * run, after which the report is final). */
+TQ_API tq_status tq_save_sink(tq_model *model, const tq_sink *sink, const tq_save_options *options,
+                              tq_error *error);
+
+/* Into memory from the model's allocator; give it back by tq_memory_free() while
+ * the model is alive. */
+TQ_API tq_status tq_save_memory(tq_model *model, const tq_save_options *options, void **data,
+                                uint64_t *size, tq_error *error);
+TQ_API void tq_memory_free(const tq_model *model, void *data, uint64_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

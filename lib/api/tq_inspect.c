@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/model.h"
+
+tq_status tq_get_model_info(const tq_model *model, tq_model_info *info) {
+    if (!model)
+        return TQ_ERR_INVALID_ARGUMENT;
+    const tqi_graph *graph = tqi_model_graph(model);
+    tq_model_info result = {.schema_version = graph->schema_version,
+                            .file_size = model->file_size,
+                            .subgraphs = graph->n_subgraphs,
+                            .buffers = graph->n_buffers,
+                            .operator_codes = graph->n_opcodes,
+                            .metadata = graph->n_metadata,
+                            .signatures = graph->n_signatures,
+                            .description = graph->description};
+    for (uint32_t i = 0; i < graph->n_tails; i++)
+        result.trailing_bytes += graph->tails[i].size;
+    return tqi_fill_struct(info, &result, sizeof result);
+}
+
+static const tqi_subgraph *get_subgraph(const tq_model *model, uint32_t index) {
+    if (!model || index >= tqi_model_graph(model)->n_subgraphs)
+        return NULL;
+    return &tqi_model_graph(model)->subgraphs[index];
+}
+
+tq_status tq_get_subgraph_info(const tq_model *model, uint32_t subgraph, tq_subgraph_info *info) {
+    const tqi_subgraph *s = get_subgraph(model, subgraph);
+    if (!s)
+        return TQ_ERR_INVALID_ARGUMENT;
+    tq_subgraph_info result = {.tensors = s->n_tensors,
+                               .operators = s->n_operators,
+                               .inputs = s->n_inputs,
+                               .outputs = s->n_outputs,
+                               .input_tensors = s->inputs,
+                               .output_tensors = s->outputs,
+                               .name = s->name};
+    return tqi_fill_struct(info, &result, sizeof result);
+}
+
+/* Arrays of the file may be misaligned in memory: then they are not shown. */
+static const void *aligned(const tqi_view *view, tqi_vector vector, size_t size) {
+    const uint8_t *at = view->data + vector.at;
+    return vector.count > 0 && (uintptr_t)at % size == 0 ? at : NULL;
+}
+
+tq_status tq_get_tensor_info(const tq_model *model, uint32_t subgraph, uint32_t tensor,
+                             tq_tensor_info *info) {
+    const tqi_subgraph *s = get_subgraph(model, subgraph);
+    if (!s || tensor >= s->n_tensors)
+        return TQ_ERR_INVALID_ARGUMENT;
+    const tqi_graph *graph = tqi_model_graph(model);
+    const tqi_tensor *t = &s->tensors[tensor];
+    tq_tensor_info result = {.type = t->type,
+                             .name = t->name,
+                             .rank = t->rank,
+                             .signature_rank = t->signature_rank,
+                             .shape = t->shape,
+                             .shape_signature = t->signature,
+                             .buffer = t->buffer,
+                             .is_variable = t->is_variable,
+                             .is_sparse = t->sparsity != 0};
+    if (tqi_is_constant(graph, t))
+        result.bytes = tqi_tensor_content(graph, t)->size;
+    if (t->quantization) {
+        result.scales = t->quantization->count;
+        result.channel_dim = t->quantization->dim;
+        result.scale = model->saved ? t->quantization->scale : NULL;
+    } else if (t->old_quantization) {
+        const tqi_view *view = &graph->view;
+        tqi_vector scale = tqi_get_vector(view, t->old_quantization, TQI_QUANT_SCALE);
+        tqi_vector zero = tqi_get_vector(view, t->old_quantization, TQI_QUANT_ZERO_POINT);
+        result.scales = scale.count;
+        result.channel_dim =
+            tqi_get_i32(view, t->old_quantization, TQI_QUANT_QUANTIZED_DIMENSION, 0);
+        result.scale = aligned(view, scale, sizeof(float));
+        if (zero.count == scale.count)
+            result.zero_point = aligned(view, zero, sizeof(int64_t));
+    }
+    return tqi_fill_struct(info, &result, sizeof result);
+}
+
+tq_status tq_get_operator_info(const tq_model *model, uint32_t subgraph, uint32_t op,
+                               tq_operator_info *info) {
+    const tqi_subgraph *s = get_subgraph(model, subgraph);
+    if (!s || op >= s->n_operators)
+        return TQ_ERR_INVALID_ARGUMENT;
+    const tqi_operator *o = &s->operators[op];
+    const tqi_opcode *code = &tqi_model_graph(model)->opcodes[o->opcode];
+    const char *name = tqi_op_name(code->builtin);
+    tq_operator_info result = {.builtin_code = code->builtin,
+                               .name = name ? name : "unknown",
+                               .version = code->version,
+                               .is_custom = code->builtin == TQI_OP_CUSTOM,
+                               .inputs = o->n_inputs,
+                               .outputs = o->n_outputs,
+                               .input_tensors = o->inputs,
+                               .output_tensors = o->outputs};
+    if (result.is_custom)
+        result.name = code->custom;
+    return tqi_fill_struct(info, &result, sizeof result);
+}
+
+tq_status tq_get_metadata_info(const tq_model *model, uint32_t index, tq_metadata_info *info) {
+    if (!model || index >= tqi_model_graph(model)->n_metadata)
+        return TQ_ERR_INVALID_ARGUMENT;
+    const tqi_graph *graph = tqi_model_graph(model);
+    const tqi_metadata *entry = &graph->metadata[index];
+    tq_metadata_info result = {.buffer = entry->buffer,
+                               .bytes = graph->buffers[entry->buffer].content.size,
+                               .name = entry->name};
+    return tqi_fill_struct(info, &result, sizeof result);
+}
+
+tq_status tq_get_signature_info(const tq_model *model, uint32_t index, tq_signature_info *info) {
+    if (!model || index >= tqi_model_graph(model)->n_signatures)
+        return TQ_ERR_INVALID_ARGUMENT;
+    const tqi_signature *signature = &tqi_model_graph(model)->signatures[index];
+    tq_signature_info result = {.subgraph = signature->subgraph,
+                                .inputs = signature->n_inputs,
+                                .outputs = signature->n_outputs,
+                                .key = signature->key};
+    return tqi_fill_struct(info, &result, sizeof result);
+}

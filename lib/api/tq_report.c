@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "api/model.h"
+
+const tq_report *tq_model_report(const tq_model *model) {
+    return model && model->quantized ? &model->report : NULL;
+}
+
+static uint32_t verdict_of(tqi_action action) {
+    switch (action) {
+    case TQI_ACTION_DYNAMIC:
+    case TQI_ACTION_WEIGHT_ONLY:
+        return TQ_VERDICT_QUANTIZED;
+    case TQI_ACTION_FLOAT16:
+        return TQ_VERDICT_FLOAT16;
+    case TQI_ACTION_FOLD:
+        return TQ_VERDICT_FOLDED;
+    default:
+        return TQ_VERDICT_KEPT;
+    }
+}
+
+static double snr_of(const tq_model *model, uint32_t index) {
+    const tqi_encoder *e = model->result.encoders ? model->result.encoders[index] : NULL;
+    if (!e || !model->saved)
+        return NAN;
+    tqi_sums sums = tqi_encoder_sums(e);
+    return sums.noise == 0 ? INFINITY : 10 * log10(sums.signal / sums.noise);
+}
+
+static void fill_use(const tq_model *model, const tqi_constant *c, tq_report_entry *entry) {
+    const tqi_uses *uses = &model->plan.constants.uses[c->subgraph];
+    entry->op = entry->op_input = entry->builtin_code = TQ_NO_INDEX;
+    entry->op_name = "";
+    if (!c->has_uses)
+        return;
+    tqi_use use = uses->list[uses->first[c->tensor]];
+    const tqi_graph *graph = &model->input->graph;
+    const tqi_operator *op = &graph->subgraphs[c->subgraph].operators[use.op];
+    const tqi_opcode *code = &graph->opcodes[op->opcode];
+    const char *name = tqi_op_name(code->builtin);
+    entry->op = (int32_t)use.op;
+    entry->op_input = (int32_t)use.input;
+    entry->builtin_code = code->builtin;
+    entry->op_name = code->builtin == TQI_OP_CUSTOM ? code->custom : name ? name : "unknown";
+}
+
+tq_status tq_get_report_entry(const tq_report *report, uint32_t index, tq_report_entry *entry) {
+    if (!report || index >= report->model->plan.constants.count)
+        return TQ_ERR_INVALID_ARGUMENT;
+    const tq_model *model = report->model;
+    const tqi_constant *c = &model->plan.constants.list[index];
+    const tqi_decision *decision = &model->plan.decisions[index];
+    const tqi_graph *graph = &model->input->graph;
+    const tqi_tensor *tensor = &graph->subgraphs[c->subgraph].tensors[c->tensor];
+    const tqi_encoder *e = model->result.encoders[index];
+    tq_report_entry result = {
+        .verdict = verdict_of(decision->action),
+        .reason = decision->reason,
+        .subgraph = c->subgraph,
+        .tensor = c->tensor,
+        .name = tensor->name,
+        .shape = tensor->shape,
+        .rank = tensor->rank,
+        .from_type = c->stored_type,
+        .to_type = e ? e->to_type : c->stored_type,
+        .from_sparse = c->sparse,
+        .to_sparse = c->sparse && !e,
+        .scales = e && e->quantization ? e->quantization->count : 0,
+        .elements = c->elements,
+        .bytes_before = c->bytes,
+        .bytes_after = tqi_planned_bytes(graph, c, decision),
+        .snr_db = snr_of(model, index),
+    };
+    fill_use(model, c, &result);
+    return tqi_fill_struct(entry, &result, sizeof result);
+}
+
+static uint64_t content_bytes(const tqi_graph *graph) {
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < graph->n_buffers; i++)
+        total += graph->buffers[i].content.size;
+    for (uint32_t i = 0; i < graph->n_metadata; i++)
+        total -= graph->buffers[graph->metadata[i].buffer].content.size;
+    return total;
+}
+
+tq_status tq_get_report_totals(const tq_report *report, tq_report_totals *totals) {
+    if (!report)
+        return TQ_ERR_INVALID_ARGUMENT;
+    const tq_model *model = report->model;
+    tq_report_totals result = {
+        .changed = model->result.changed,
+        .constants = model->plan.constants.count,
+        .constant_bytes_before = content_bytes(&model->input->graph),
+        .constant_bytes_after = content_bytes(tqi_model_graph(model)),
+        .file_bytes_before = model->input->source.size,
+        .file_bytes_after = model->file_size,
+    };
+    double snr = 0;
+    uint32_t measured = 0;
+    for (uint32_t i = 0; i < result.constants; i++) {
+        uint32_t verdict = verdict_of(model->plan.decisions[i].action);
+        result.quantized += verdict == TQ_VERDICT_QUANTIZED;
+        result.float16 += verdict == TQ_VERDICT_FLOAT16;
+        result.folded += verdict == TQ_VERDICT_FOLDED;
+        double db = snr_of(model, i);
+        if (isfinite(db)) {
+            snr += db;
+            measured++;
+        }
+    }
+    result.mean_snr_db = measured ? snr / measured : (double)NAN;
+    return tqi_fill_struct(totals, &result, sizeof result);
+}

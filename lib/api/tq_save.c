@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "api/model.h"
+#include "tflite/writer.h"
+
+typedef struct save_options {
+    uint32_t flags;
+    tqi_write_options write;
+    tq_runner runner;
+} save_options;
+
+static tq_status read_options(const tq_save_options *given, save_options *options,
+                              tq_error *error) {
+    tq_save_options known = TQ_SAVE_OPTIONS_INIT;
+    TQI_TRY(tqi_read_options(&known, sizeof known, given, "tq_save_options", error));
+    *options = (save_options){known.flags,
+                              {NULL, known.progress, known.progress_opaque},
+                              {sizeof(tq_runner), 1, NULL, NULL}};
+    TQI_TRY(tqi_read_options(&options->runner, sizeof options->runner, known.runner, "tq_runner",
+                             error));
+    if (known.flags & ~(uint32_t)(TQ_SAVE_OVERWRITE | TQ_SAVE_SYNC))
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_save_options.flags has unknown bits");
+    if (!known.runner)
+        return TQ_OK;
+    if (!options->runner.run || options->runner.workers == 0)
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_runner lacks `run` or `workers`");
+    options->write.runner = &options->runner;
+    return TQ_OK;
+}
+
+/* Constants whose encoder met values that can't be encoded are left alone from now on. */
+static void refuse_failed(tq_model *model) {
+    for (uint32_t i = 0; i < model->plan.constants.count; i++) {
+        const tqi_encoder *e = model->result.encoders[i];
+        uint32_t reason = e ? atomic_load(&e->failed) : TQ_REASON_NONE;
+        if (reason != TQ_REASON_NONE)
+            tqi_plan_refuse(&model->plan, i, reason);
+    }
+}
+
+/* Writing again after a refusal starts from the beginning, which a callback can't undo: a dry
+ * run settles what can be encoded. */
+static tq_status write_once(tq_model *model, tqi_sink *sink, const save_options *options,
+                            tq_error *error) {
+    tqi_layout layout;
+    tq_status status = tqi_layout_make(&layout, tqi_model_graph(model), &model->input->heap, error);
+    if (status == TQ_OK)
+        status = tqi_write(&layout, &model->input->source, sink, &options->write, error);
+    tqi_layout_free(&layout);
+    return status;
+}
+
+static tq_status settle(tq_model *model, const save_options *options, tq_error *error) {
+    tqi_sink nothing;
+    tqi_sink_null(&nothing);
+    tq_status status;
+    while ((status = write_once(model, &nothing, options, error)) == (tq_status)TQI_NOT_ENCODABLE) {
+        refuse_failed(model);
+        TQI_TRY(tqi_model_apply(model, error));
+    }
+    model->saved = status == TQ_OK;
+    return status;
+}
+
+static tq_status save_sink(tq_model *model, const tq_sink *given, const tq_save_options *options_,
+                           tq_error *error) {
+    save_options options;
+    tq_sink user = {sizeof user, 0, NULL, NULL};
+    TQI_TRY(read_options(options_, &options, error));
+    TQI_TRY(tqi_read_options(&user, sizeof user, given, "tq_sink", error));
+    if (!model || (given && !user.write))
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                        "tq_save_sink() needs a model and a sink that writes");
+    if (!given)
+        return settle(model, &options, error);
+    if (model->quantized && model->result.changed && !model->saved) {
+        save_options quiet = options;
+        quiet.write.progress = NULL;
+        TQI_TRY(settle(model, &quiet, error));
+    }
+    tqi_callback_sink sink;
+    tqi_sink_callback(&sink, &user);
+    return write_once(model, &sink.base, &options, error);
+}
+
+tq_status tq_save_sink(tq_model *model, const tq_sink *sink, const tq_save_options *options,
+                       tq_error *error) {
+    tq_error local = TQ_ERROR_INIT;
+    return tqi_give_error(error, &local, save_sink(model, sink, options, &local));
+}
+
+static tq_status save_file(tq_model *model, const char *path, const tq_save_options *given,
+                           tq_error *error) {
+    save_options options;
+    TQI_TRY(read_options(given, &options, error));
+    if (!model || !path)
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_save_file() needs a model and a path");
+    for (;;) {
+        tqi_file_sink sink;
+        TQI_TRY(tqi_sink_file(&sink, &model->input->heap, path, options.flags & TQ_SAVE_OVERWRITE,
+                              &model->input->source, error));
+        tq_status status = write_once(model, &sink.base, &options, error);
+        if (status == TQ_OK) {
+            TQI_TRY(tqi_sink_file_commit(&sink, options.flags & TQ_SAVE_SYNC, error));
+            model->saved = true;
+            return TQ_OK;
+        }
+        tqi_sink_file_abort(&sink);
+        if (status != (tq_status)TQI_NOT_ENCODABLE)
+            return status;
+        refuse_failed(model);
+        TQI_TRY(tqi_model_apply(model, error));
+    }
+}
+
+tq_status tq_save_file(tq_model *model, const char *path, const tq_save_options *options,
+                       tq_error *error) {
+    tq_error local = TQ_ERROR_INIT;
+    return tqi_give_error(error, &local, save_file(model, path, options, &local));
+}
+
+static tq_status save_memory(tq_model *model, const tq_save_options *given, void **data,
+                             uint64_t *size, tq_error *error) {
+    save_options options;
+    TQI_TRY(read_options(given, &options, error));
+    if (!model || !data || !size)
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                        "tq_save_memory() needs a model and places for data and size");
+    tqi_heap *heap = &model->input->heap;
+    for (;;) {
+        tqi_layout layout;
+        uint8_t *bytes = NULL;
+        tq_status status = tqi_layout_make(&layout, tqi_model_graph(model), heap, error);
+        uint64_t total = layout.size;
+        if (status == TQ_OK) {
+            bytes = total <= SIZE_MAX ? tqi_alloc(heap, (size_t)total) : NULL;
+            if (!bytes)
+                status = tqi_no_memory(heap, total, error);
+        }
+        if (status == TQ_OK) {
+            memset(bytes, 0, (size_t)total);
+            tqi_memory_sink sink;
+            tqi_sink_memory(&sink, bytes, total);
+            status = tqi_write(&layout, &model->input->source, &sink.base, &options.write, error);
+        }
+        tqi_layout_free(&layout);
+        if (status == TQ_OK) {
+            model->saved = true;
+            *data = bytes;
+            *size = total;
+            return TQ_OK;
+        }
+        tqi_free(heap, bytes, (size_t)total);
+        if (status != (tq_status)TQI_NOT_ENCODABLE)
+            return status;
+        refuse_failed(model);
+        TQI_TRY(tqi_model_apply(model, error));
+    }
+}
+
+tq_status tq_save_memory(tq_model *model, const tq_save_options *options, void **data,
+                         uint64_t *size, tq_error *error) {
+    tq_error local = TQ_ERROR_INIT;
+    return tqi_give_error(error, &local, save_memory(model, options, data, size, &local));
+}
+
+void tq_memory_free(const tq_model *model, void *data, uint64_t size) {
+    if (model && data)
+        tqi_free(&model->input->heap, data, (size_t)size);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "quantize/apply.h"
+
+#include <string.h>
+
+#include "tflite/edit.h"
+#include "tflite/op_facts.h"
+
+typedef struct applier {
+    tqi_result *result;
+    const tqi_plan *plan;
+    const tqi_graph *graph; /* as loaded */
+    const tqi_kernels *kernels;
+    tqi_arena *arena;
+    uint32_t *same;       /* by buffer: the first with these contents */
+    tqi_encoder **chains; /* by buffer: encoders of its contents */
+    uint32_t **remaining; /* by subgraph and tensor: operators that still read it */
+    uint32_t empty;       /* a buffer without data */
+    tq_error *error;
+} applier;
+
+static tqi_subgraph *edited(const applier *a, const tqi_constant *c) {
+    return &a->result->graph.subgraphs[c->subgraph];
+}
+
+/* ---- encoders: one for all constants that become the same ---- */
+
+static void set_geometry(tqi_encoder *e, const tqi_tensor *tensor, int32_t dim) {
+    e->outer = e->channels = e->inner = 1;
+    for (uint32_t i = 0; i < tensor->rank; i++) {
+        uint64_t size = (uint64_t)tensor->shape[i];
+        if ((int32_t)i < dim)
+            e->outer *= size;
+        else if ((int32_t)i == dim)
+            e->channels = size;
+        else
+            e->inner *= size;
+    }
+}
+
+static bool same_encoding(const tqi_encoder *a, const tqi_encoder *b) {
+    bool shape = a->elements == b->elements && a->from_type == b->from_type && !a->sparse &&
+                 !b->sparse && a->to_type == b->to_type;
+    return shape && (a->to_type != TQI_TYPE_INT8 ||
+                     (a->outer == b->outer && a->channels == b->channels && a->inner == b->inner));
+}
+
+static tq_status add_encoder(applier *a, const tqi_constant *c, const tqi_decision *decision,
+                             int32_t to_type, tqi_encoder **out) {
+    const tqi_subgraph *s = &a->graph->subgraphs[c->subgraph];
+    const tqi_tensor *tensor = &s->tensors[c->tensor], *storage = &s->tensors[c->storage];
+    tqi_encoder *e = NULL;
+    TQI_NEW(a->arena, &e, 1, a->error);
+    e->kernels = a->kernels;
+    e->source = a->graph->source;
+    e->view = &a->graph->view;
+    e->sparse = c->sparse ? storage : NULL;
+    e->from = *tqi_tensor_content(a->graph, storage);
+    e->from_type = c->stored_type;
+    e->to_type = to_type;
+    e->elements = c->elements;
+    e->values = c->values;
+    if (to_type == TQI_TYPE_INT8)
+        set_geometry(e, tensor, decision->channel_dim);
+    uint32_t buffer = a->same[storage->buffer];
+    for (tqi_encoder *known = a->chains[buffer]; known; known = known->next) {
+        if (same_encoding(known, e)) {
+            *out = known;
+            return TQ_OK;
+        }
+    }
+    if (to_type == TQI_TYPE_INT8) {
+        TQI_NEW(a->arena, &e->quantization, 1, a->error);
+        e->quantization->count = (uint32_t)e->channels;
+        TQI_NEW(a->arena, &e->quantization->scale, e->channels, a->error);
+    }
+    TQI_TRY(tqi_encoder_init(e, a->arena, a->error));
+    tqi_content content = {TQI_CONTENT_PRODUCED, e->producer.size, 0, NULL, &e->producer};
+    TQI_TRY(tqi_add_buffer(&a->result->graph, &content, &e->buffer, a->error));
+    e->next = a->chains[buffer];
+    a->chains[buffer] = e;
+    *out = e;
+    return TQ_OK;
+}
+
+/* ---- the way to the stored data goes ---- */
+
+static void remove_operator(applier *a, const tqi_constant *c, int32_t index) {
+    tqi_subgraph *s = edited(a, c);
+    tqi_operator *op = &s->operators[index];
+    uint32_t *remaining = a->remaining[c->subgraph];
+    uint32_t input = (uint32_t)op->inputs[0];
+    if (op->removed)
+        return;
+    op->removed = true;
+    if (--remaining[input] > 0 || a->plan->constants.uses[c->subgraph].boundary[input])
+        return;
+    s->tensors[input].removed = true;
+    int32_t maker = a->plan->constants.uses[c->subgraph].producer[input];
+    if (maker >= 0)
+        remove_operator(a, c, maker);
+}
+
+/* ---- the constant's new form ---- */
+
+static tq_status dequantized_name(applier *a, const char *name, const char **out) {
+    static const char suffix[] = "_dequant";
+    *out = "";
+    if (!name[0])
+        return TQ_OK;
+    char *text = NULL;
+    size_t length = strlen(name);
+    TQI_NEW(a->arena, &text, length + sizeof suffix, a->error);
+    memcpy(text, name, length);
+    memcpy(text + length, suffix, sizeof suffix);
+    *out = text;
+    return TQ_OK;
+}
+
+static tq_status put_dequantize(applier *a, const tqi_constant *c, int32_t version) {
+    const tqi_uses *uses = &a->plan->constants.uses[c->subgraph];
+    const tqi_tensor *tensor = &edited(a, c)->tensors[c->tensor];
+    tqi_tensor plain = {
+        .shape = tensor->shape, .rank = tensor->rank, .type = TQI_TYPE_FLOAT32, .buffer = a->empty};
+    TQI_TRY(dequantized_name(a, tensor->name, &plain.name));
+    int32_t index;
+    TQI_TRY(tqi_add_tensor(&a->result->graph, c->subgraph, &plain, &index, a->error));
+    uint32_t first = uses->first[c->tensor], end = uses->first[c->tensor + 1];
+    for (uint32_t i = first; i < end; i++)
+        edited(a, c)->operators[uses->list[i].op].inputs[uses->list[i].input] = index;
+    return tqi_add_operator(&a->result->graph, c->subgraph, TQI_OP_DEQUANTIZE, version,
+                            uses->list[first].op, (int32_t)c->tensor, index, a->error);
+}
+
+static tq_status raise_versions(applier *a, const tqi_constant *c) {
+    const tqi_subgraph *s = &a->graph->subgraphs[c->subgraph];
+    const tqi_uses *uses = &a->plan->constants.uses[c->subgraph];
+    for (uint32_t i = uses->first[c->tensor]; i < uses->first[c->tensor + 1]; i++) {
+        uint32_t op = uses->list[i].op;
+        int32_t version = tqi_hybrid_version(a->graph, s, &s->operators[op]);
+        TQI_TRY(
+            tqi_raise_version(&a->result->graph, &edited(a, c)->operators[op], version, a->error));
+    }
+    return TQ_OK;
+}
+
+static tq_status apply_one(applier *a, uint32_t index) {
+    static const int32_t types[] = {[TQI_ACTION_FOLD] = TQI_TYPE_FLOAT32,
+                                    [TQI_ACTION_DYNAMIC] = TQI_TYPE_INT8,
+                                    [TQI_ACTION_WEIGHT_ONLY] = TQI_TYPE_INT8,
+                                    [TQI_ACTION_FLOAT16] = TQI_TYPE_FLOAT16};
+    const tqi_constant *c = &a->plan->constants.list[index];
+    const tqi_decision *decision = &a->plan->decisions[index];
+    if (decision->action == TQI_ACTION_KEEP)
+        return TQ_OK;
+    tqi_encoder *e;
+    TQI_TRY(add_encoder(a, c, decision, types[decision->action], &e));
+    a->result->encoders[index] = e;
+    a->result->changed = true;
+
+    tqi_tensor *tensor = &edited(a, c)->tensors[c->tensor];
+    tensor->edited = true;
+    tensor->type = e->to_type;
+    tensor->buffer = e->buffer;
+    tensor->sparsity = 0;
+    tensor->quantization = e->quantization;
+    if (c->dequantize >= 0)
+        remove_operator(a, c, c->dequantize);
+    else if (c->densify >= 0)
+        remove_operator(a, c, c->densify);
+
+    switch (decision->action) {
+    case TQI_ACTION_DYNAMIC:
+        return raise_versions(a, c);
+    case TQI_ACTION_WEIGHT_ONLY:
+        return put_dequantize(a, c, TQI_DEQUANTIZE_CHANNEL_VERSION);
+    case TQI_ACTION_FLOAT16:
+        return put_dequantize(a, c, TQI_DEQUANTIZE_FLOAT16_VERSION);
+    default:
+        return TQ_OK;
+    }
+}
+
+static tq_status prepare(applier *a) {
+    const tqi_graph *graph = a->graph;
+    tqi_result *result = a->result;
+    TQI_TRY(tqi_graph_clone(&result->graph, graph, a->arena, a->error));
+    TQI_NEW(a->arena, &result->encoders, a->plan->constants.count, a->error);
+    TQI_NEW(a->arena, &a->same, graph->n_buffers, a->error);
+    TQI_NEW(a->arena, &a->chains, graph->n_buffers, a->error);
+    TQI_NEW(a->arena, &a->remaining, graph->n_subgraphs, a->error);
+    TQI_TRY(tqi_equal_buffers(&result->graph, a->same, a->error));
+    for (uint32_t i = 0; i < graph->n_subgraphs; i++) {
+        uint32_t n = graph->subgraphs[i].n_tensors;
+        TQI_NEW(a->arena, &a->remaining[i], n, a->error);
+        for (uint32_t j = 0; j < n; j++)
+            a->remaining[i][j] = tqi_use_count(&a->plan->constants.uses[i], j);
+    }
+    if (graph->n_buffers > 0 && graph->buffers[0].content.size == 0)
+        return TQ_OK;
+    tqi_content none = {0};
+    TQI_TRY(tqi_add_buffer(&result->graph, &none, &a->empty, a->error));
+    result->graph.buffers[a->empty].has_data = false;
+    return TQ_OK;
+}
+
+tq_status tqi_apply(tqi_result *result, const tqi_plan *plan, const tqi_graph *graph,
+                    const tqi_kernels *kernels, tqi_arena *arena, tq_error *error) {
+    *result = (tqi_result){0};
+    applier a = {.result = result,
+                 .plan = plan,
+                 .graph = graph,
+                 .kernels = kernels,
+                 .arena = arena,
+                 .error = error};
+    TQI_TRY(prepare(&a));
+    for (uint32_t i = 0; i < plan->constants.count; i++)
+        TQI_TRY(apply_one(&a, i));
+    return tqi_graph_compact(&result->graph, error);
+}

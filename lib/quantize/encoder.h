@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A producer that makes a constant's new form from its stored one, tile by tile. */
+#ifndef TQI_QUANTIZE_ENCODER_H
+#define TQI_QUANTIZE_ENCODER_H
+
+#include <stdatomic.h>
+
+#include "kernels/kernels.h"
+#include "tflite/graph.h"
+
+typedef struct tqi_encoder {
+    tqi_producer producer; /* first: the writer hands it back */
+    const tqi_kernels *kernels;
+    const tqi_source *source;
+    const tqi_view *view;
+    const tqi_tensor *sparse; /* the stored tensor, where it is sparse */
+    tqi_content from;
+    int32_t from_type, to_type; /* FLOAT32, FLOAT16; also INT8 */
+    /* element (o, c, i) has the scale of channel c; int8 only */
+    uint64_t outer, channels, inner;
+    uint64_t elements, values; /* dense; stored */
+    tqi_quantization *quantization;
+    /* a tile is `rows` rows of `row` elements, or one of `pieces` of a row */
+    uint64_t row, rows, piece;
+    uint32_t pieces;
+    tqi_sums *sums;          /* by tile, so that the total has one order */
+    _Atomic uint32_t failed; /* TQ_REASON_...: can't be encoded */
+    uint32_t buffer;         /* its result, while the graph is edited */
+    struct tqi_encoder *next;
+} tqi_encoder;
+
+/* The fields down to `values` and `quantization` are set by the caller. */
+tq_status tqi_encoder_init(tqi_encoder *encoder, tqi_arena *arena, tq_error *error);
+tqi_sums tqi_encoder_sums(const tqi_encoder *encoder);
+
+#endif

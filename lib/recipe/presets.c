@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+
+#include "recipe/recipe.h"
+
+static const tqi_rule weight_only[] = {{TQI_ANY_OP, TQI_MODE_WEIGHT_ONLY}};
+static const tqi_rule dynamic[] = {{TQI_ANY_OP, TQI_MODE_DYNAMIC}};
+static const tqi_rule float16[] = {{TQI_ANY_OP, TQI_MODE_FLOAT16}};
+
+/* A new recipe is a list of rules and a line here. */
+static const tq_recipe presets[] = {
+    {"weight_only_wi8_afp32",
+     "int8 weights per channel behind DEQUANTIZE, float32 arithmetic: a quarter of the size, "
+     "same speed",
+     weight_only, 1},
+    {"dynamic_wi8_afp32",
+     "int8 weights per channel, activations quantized by the runtime: a quarter of the size, "
+     "less memory; faster for large matrices, slower for depthwise convolutions",
+     dynamic, 1},
+    {"fp16", "float16 constants behind DEQUANTIZE: half the size, hardly any error", float16, 1},
+    {"none", "copies the model as it is", NULL, 0},
+};
+
+const tq_recipe *tqi_preset(uint32_t index) {
+    return index < sizeof presets / sizeof *presets ? &presets[index] : NULL;
+}
+
+tqi_mode tqi_recipe_mode(const tq_recipe *recipe, int32_t builtin) {
+    for (uint32_t i = recipe->n_rules; i-- > 0;)
+        if (recipe->rules[i].builtin == TQI_ANY_OP || recipe->rules[i].builtin == builtin)
+            return recipe->rules[i].mode;
+    return TQI_MODE_COPY;
+}
+
+int tqi_recipe_copies(const tq_recipe *recipe) {
+    for (uint32_t i = 0; i < recipe->n_rules; i++)
+        if (recipe->rules[i].mode != TQI_MODE_COPY)
+            return 0;
+    return 1;
+}

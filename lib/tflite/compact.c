@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tflite/edit.h"
+
+/* ---- operators ---- */
+
+/* Old operators keep their order; each new one comes before its anchor. */
+static tq_status order_operators(tqi_graph *graph, tqi_subgraph *s, tq_error *error) {
+    uint32_t n_old = 0;
+    while (n_old < s->n_operators && s->operators[n_old].source)
+        n_old++;
+    uint32_t *start = NULL;
+    tqi_operator *ordered = NULL;
+    TQI_NEW(graph->arena, &start, (uint64_t)n_old + 2, error);
+    TQI_NEW(graph->arena, &ordered, s->n_operators, error);
+    /* counting sort by anchor, then the anchor itself */
+    for (uint32_t i = n_old; i < s->n_operators; i++)
+        start[s->operators[i].before + 1] += 1;
+    for (uint32_t i = 0; i < n_old; i++)
+        start[i + 1] += !s->operators[i].removed;
+    for (uint32_t i = 0; i <= n_old; i++)
+        start[i + 1] += start[i];
+    for (uint32_t i = n_old; i < s->n_operators; i++)
+        ordered[start[s->operators[i].before]++] = s->operators[i];
+    for (uint32_t i = 0; i < n_old; i++)
+        if (!s->operators[i].removed)
+            ordered[start[i]++] = s->operators[i];
+    s->n_operators = start[n_old];
+    s->operators = ordered;
+    return TQ_OK;
+}
+
+/* ---- tensors ---- */
+
+static void renumber(const int32_t *map, int32_t *list, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i] >= 0)
+            list[i] = map[list[i]];
+}
+
+static tq_status renumber_tensors(tqi_graph *graph, tqi_subgraph *s, tq_error *error) {
+    bool any = false;
+    for (uint32_t i = 0; i < s->n_tensors; i++)
+        any = any || s->tensors[i].removed;
+    if (!any)
+        return TQ_OK;
+    int32_t *map = NULL;
+    TQI_NEW(graph->arena, &map, s->n_tensors, error);
+    int32_t n = 0;
+    for (uint32_t i = 0; i < s->n_tensors; i++) {
+        map[i] = s->tensors[i].removed ? -1 : n;
+        if (!s->tensors[i].removed)
+            s->tensors[n++] = s->tensors[i];
+    }
+    s->n_tensors = (uint32_t)n;
+    s->renumbered = map;
+    renumber(map, s->inputs, s->n_inputs);
+    renumber(map, s->outputs, s->n_outputs);
+    for (uint32_t i = 0; i < s->n_operators; i++) {
+        tqi_operator *op = &s->operators[i];
+        renumber(map, op->inputs, op->n_inputs);
+        renumber(map, op->outputs, op->n_outputs);
+        renumber(map, op->intermediates, op->n_intermediates);
+    }
+    return TQ_OK;
+}
+
+/* ---- operator codes ---- */
+
+static tq_status prune_opcodes(tqi_graph *graph, tq_error *error) {
+    uint32_t *map = NULL;
+    TQI_NEW(graph->arena, &map, graph->n_opcodes, error);
+    for (uint32_t i = 0; i < graph->n_subgraphs; i++)
+        for (uint32_t j = 0; j < graph->subgraphs[i].n_operators; j++)
+            map[graph->subgraphs[i].operators[j].opcode] = 1;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < graph->n_opcodes; i++) {
+        bool used = map[i] != 0;
+        map[i] = n;
+        /* both code fields are filled in: readers of either kind find theirs */
+        if (used && graph->opcodes[i].builtin != TQI_OP_CUSTOM)
+            graph->opcodes[i].edited = true;
+        if (used)
+            graph->opcodes[n++] = graph->opcodes[i];
+    }
+    graph->n_opcodes = n;
+    for (uint32_t i = 0; i < graph->n_subgraphs; i++)
+        for (uint32_t j = 0; j < graph->subgraphs[i].n_operators; j++) {
+            tqi_operator *op = &graph->subgraphs[i].operators[j];
+            op->opcode = map[op->opcode];
+        }
+    return TQ_OK;
+}
+
+/* ---- buffers ---- */
+
+typedef struct digest {
+    uint64_t hash, size;
+    uint32_t buffer;
+} digest;
+
+static uint64_t mix(uint64_t hash, const uint8_t *at, uint64_t size) {
+    for (uint64_t i = 0; i < size; i++)
+        hash = (hash ^ at[i]) * 1099511628211u; /* FNV-1a */
+    return hash;
+}
+
+/* Samples of a long buffer: enough to tell weights apart without reading them all. */
+static uint64_t sample(const uint8_t *at, uint64_t size) {
+    enum { PIECE = 64, PIECES = 8 };
+    uint64_t hash = 14695981039346656037u;
+    if (size <= PIECE * PIECES)
+        return mix(hash, at, size);
+    for (uint64_t i = 0; i < PIECES; i++)
+        hash = mix(hash, at + (size - PIECE) / (PIECES - 1) * i, PIECE);
+    return hash;
+}
+
+static const uint8_t *bytes_of(const tqi_graph *graph, uint32_t buffer) {
+    const tqi_content *content = &graph->buffers[buffer].content;
+    if (content->kind == TQI_CONTENT_FILE)
+        return graph->source->data + content->offset;
+    return content->memory;
+}
+
+static int by_digest(const void *a, const void *b) {
+    const digest *l = a, *r = b;
+    if (l->size != r->size)
+        return l->size < r->size ? -1 : 1;
+    if (l->hash != r->hash)
+        return l->hash < r->hash ? -1 : 1;
+    return (l->buffer > r->buffer) - (l->buffer < r->buffer);
+}
+
+tq_status tqi_equal_buffers(const tqi_graph *graph, uint32_t *same, tq_error *error) {
+    digest *digests = NULL;
+    TQI_NEW(graph->arena, &digests, graph->n_buffers, error);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < graph->n_buffers; i++) {
+        const tqi_content *content = &graph->buffers[i].content;
+        same[i] = i;
+        if (content->size > 0 && content->kind != TQI_CONTENT_PRODUCED)
+            digests[n++] = (digest){sample(bytes_of(graph, i), content->size), content->size, i};
+    }
+    if (n > 0)
+        qsort(digests, n, sizeof *digests, by_digest);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t buffer = digests[i].buffer;
+        if (same[buffer] != buffer)
+            continue;
+        for (uint32_t j = i + 1;
+             j < n && digests[j].hash == digests[i].hash && digests[j].size == digests[i].size;
+             j++) {
+            uint32_t other = digests[j].buffer;
+            if (same[other] == other && memcmp(bytes_of(graph, buffer), bytes_of(graph, other),
+                                               (size_t)digests[i].size) == 0)
+                same[other] = buffer;
+        }
+    }
+    return TQ_OK;
+}
+
+static bool has_custom(const tqi_graph *graph) {
+    for (uint32_t i = 0; i < graph->n_opcodes; i++)
+        if (graph->opcodes[i].builtin == TQI_OP_CUSTOM)
+            return true;
+    return false;
+}
+
+static tq_status legacy_metadata(tqi_graph *graph, bool *used, tq_error *error) {
+    tqi_vector list = tqi_get_vector(&graph->view, graph->root, TQI_MODEL_METADATA_BUFFER);
+    if (list.count == 0)
+        return TQ_OK;
+    TQI_NEW(graph->arena, &graph->legacy_metadata, list.count, error);
+    graph->n_legacy_metadata = list.count;
+    for (uint32_t i = 0; i < list.count; i++) {
+        int32_t buffer = tqi_load_i32(graph->view.data + list.at + 4 * i);
+        graph->legacy_metadata[i] = buffer;
+        if (buffer >= 0 && (uint32_t)buffer < graph->n_buffers)
+            used[buffer] = true;
+    }
+    return TQ_OK;
+}
+
+/* Metadata keeps buffers of its own: tools change it in place. */
+static tq_status prune_buffers(tqi_graph *graph, tq_error *error) {
+    uint32_t *same = NULL, *map = NULL;
+    bool *used = NULL;
+    TQI_NEW(graph->arena, &same, graph->n_buffers, error);
+    TQI_NEW(graph->arena, &map, graph->n_buffers, error);
+    TQI_NEW(graph->arena, &used, graph->n_buffers, error);
+    TQI_TRY(tqi_equal_buffers(graph, same, error));
+    TQI_TRY(legacy_metadata(graph, used, error));
+    for (uint32_t i = 0; i < graph->n_metadata; i++)
+        used[graph->metadata[i].buffer] = true;
+    for (uint32_t i = 0; i < graph->n_subgraphs; i++)
+        for (uint32_t j = 0; j < graph->subgraphs[i].n_tensors; j++) {
+            tqi_tensor *tensor = &graph->subgraphs[i].tensors[j];
+            const tqi_buffer *buffer = &graph->buffers[tensor->buffer];
+            if (buffer->content.size > 0)
+                tensor->buffer = same[tensor->buffer];
+            else if (!buffer->has_data && graph->buffers[0].content.size == 0)
+                tensor->buffer = 0; /* "no data", by convention */
+            used[tensor->buffer] = true;
+        }
+    bool keep_all = has_custom(graph); /* a custom operator may name a buffer in its options */
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < graph->n_buffers; i++) {
+        map[i] = n;
+        bool hidden = keep_all && graph->buffers[i].content.size > 0 && same[i] == i;
+        if (i == 0 || used[i] || hidden)
+            graph->buffers[n++] = graph->buffers[i];
+    }
+    uint32_t n_before = graph->n_buffers;
+    graph->n_buffers = n;
+    for (uint32_t i = 0; i < graph->n_metadata; i++)
+        graph->metadata[i].buffer = map[graph->metadata[i].buffer];
+    for (uint32_t i = 0; i < graph->n_legacy_metadata; i++) {
+        int32_t *entry = &graph->legacy_metadata[i];
+        if (*entry >= 0 && (uint32_t)*entry < n_before)
+            *entry = (int32_t)map[*entry];
+    }
+    for (uint32_t i = 0; i < graph->n_subgraphs; i++)
+        for (uint32_t j = 0; j < graph->subgraphs[i].n_tensors; j++) {
+            tqi_tensor *tensor = &graph->subgraphs[i].tensors[j];
+            tensor->buffer = map[tensor->buffer];
+        }
+    return TQ_OK;
+}
+
+tq_status tqi_graph_compact(tqi_graph *graph, tq_error *error) {
+    for (uint32_t i = 0; i < graph->n_subgraphs; i++) {
+        TQI_TRY(order_operators(graph, &graph->subgraphs[i], error));
+        TQI_TRY(renumber_tensors(graph, &graph->subgraphs[i], error));
+    }
+    TQI_TRY(prune_opcodes(graph, error));
+    return prune_buffers(graph, error);
+}

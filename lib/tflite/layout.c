@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tflite/layout.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "tflite/dispatch.h"
+
+enum {
+    ALIGNMENT = 16,      /* force_align of Buffer.data; XNNPACK reads up to as many bytes more */
+    PAGE = 4096,         /* what byte code stays aligned to when it moves */
+    OUTSIDE_FROM = 1024, /* smaller buffers stay inline in a file that is too large */
+};
+
+/* Offsets in a flatbuffer have 31 bits. */
+#define FLATBUFFER_LIMIT ((uint64_t)INT32_MAX - 64)
+
+static uint64_t inline_size(const tqi_layout *layout) {
+    const tqi_head *head = &layout->head;
+    uint64_t at = head->emitter.out.size;
+    for (uint32_t i = 0; i < head->graph->n_buffers; i++) {
+        uint64_t size = head->graph->buffers[i].content.size;
+        if (size > 0 && !head->outside[i])
+            at = tqi_align_up(at + 4, ALIGNMENT) + size;
+    }
+    return at;
+}
+
+static tq_status make_head(tqi_layout *layout, const tqi_graph *graph, tqi_heap *heap,
+                           tq_error *error) {
+    bool *outside = NULL;
+    TQI_NEW(&layout->arena, &outside, graph->n_buffers, error);
+    if (!graph->edited)
+        for (uint32_t i = 0; i < graph->n_buffers; i++)
+            outside[i] = graph->buffers[i].was_outside;
+    TQI_TRY(tqi_head_make(&layout->head, graph, outside, heap, &layout->arena, error));
+    if (inline_size(layout) <= FLATBUFFER_LIMIT)
+        return TQ_OK;
+    tqi_emit_end(&layout->head.emitter);
+    for (uint32_t i = 0; i < graph->n_buffers; i++)
+        outside[i] = graph->buffers[i].content.size >= OUTSIDE_FROM;
+    TQI_TRY(tqi_head_make(&layout->head, graph, outside, heap, &layout->arena, error));
+    if (inline_size(layout) > FLATBUFFER_LIMIT)
+        return tqi_fail(error, TQ_ERR_TOO_LARGE, "the flatbuffer would be larger than 2 GiB");
+    return TQ_OK;
+}
+
+static void add_segment(tqi_layout *layout, uint64_t offset, bool counted,
+                        const tqi_content *content) {
+    layout->segments[layout->n_segments++] = (tqi_segment){offset, counted, content};
+    layout->size = offset + content->size;
+}
+
+static void place_buffers(tqi_layout *layout, bool outside) {
+    const tqi_head *head = &layout->head;
+    uint8_t *bytes = head->emitter.out.bytes;
+    for (uint32_t i = 0; i < head->graph->n_buffers; i++) {
+        const tqi_content *content = &head->graph->buffers[i].content;
+        if (content->size == 0 || head->outside[i] != outside)
+            continue;
+        uint32_t slot = head->data_slot[i];
+        uint64_t at = tqi_align_up(layout->size + (outside ? 0 : 4), ALIGNMENT);
+        if (outside)
+            tqi_store_u64(bytes + slot, at);
+        else
+            tqi_store_u32(bytes + slot, (uint32_t)(at - 4 - slot));
+        add_segment(layout, at, !outside, content);
+    }
+}
+
+static void place_options(tqi_layout *layout) {
+    const tqi_head *head = &layout->head;
+    for (uint32_t i = 0; i < head->n_operators; i++) {
+        const tqi_operator_slots *slots = &head->operators[i];
+        if (!slots->large_options)
+            continue;
+        uint64_t at = tqi_align_up(layout->size, ALIGNMENT);
+        tqi_store_u64(head->emitter.out.bytes + slots->large_options, at);
+        add_segment(layout, at, false, &slots->options);
+    }
+}
+
+/* ---- what no table refers to ---- */
+
+/* An associated-files ZIP is found from its end. */
+static bool is_zip(const tqi_graph *graph, const tqi_tail *tail) {
+    const uint8_t *at = graph->source->data + tail->offset;
+    for (uint64_t i = 0; i + 4 <= tail->size; i++)
+        if (at[i] != 0) /* padding may come before */
+            return memcmp(at + i, "PK\3\4", 4) == 0;
+    return false;
+}
+
+/* A custom operator other than those that tqi_dispatch_find() understands might hold places
+ * in the file, which then must not change. */
+static bool may_move(const tqi_graph *graph) {
+    for (uint32_t i = 0; i < graph->n_tails; i++) {
+        if (is_zip(graph, &graph->tails[i]))
+            continue;
+        for (uint32_t s = 0; s < graph->n_subgraphs; s++) {
+            const tqi_subgraph *subgraph = &graph->subgraphs[s];
+            for (uint32_t j = 0; j < subgraph->n_operators; j++) {
+                tqi_dispatch dispatch;
+                if (tqi_builtin(graph, &subgraph->operators[j]) == TQI_OP_CUSTOM &&
+                    !tqi_dispatch_find(graph, &subgraph->operators[j], &dispatch))
+                    return false;
+            }
+        }
+    }
+    return true;
+}
+
+static tq_status place_tails(tqi_layout *layout, tq_error *error) {
+    const tqi_graph *graph = layout->head.graph;
+    if (graph->n_tails == 0)
+        return TQ_OK;
+    tqi_content *contents = NULL;
+    TQI_NEW(&layout->arena, &contents, graph->n_tails, error);
+    uint64_t first = graph->tails[0].offset;
+    bool movable = may_move(graph);
+    /* where it was, if that costs little */
+    bool stay = layout->size <= first && (!movable || first - layout->size <= PAGE);
+    if (!stay && !movable)
+        return tqi_fail_at(error, TQ_ERR_UNSUPPORTED, first,
+                           "the bytes behind the flatbuffer would have to move, and a custom "
+                           "operator might refer to them by place");
+    for (uint32_t i = 0; i < graph->n_tails; i++) {
+        const tqi_tail *tail = &graph->tails[i];
+        uint64_t at = tail->offset;
+        if (!stay && is_zip(graph, tail)) {
+            at = layout->size;
+        } else if (!stay) { /* at the same place within a page */
+            uint64_t within = tail->offset % PAGE;
+            at =
+                layout->size > within ? tqi_align_up(layout->size - within, PAGE) + within : within;
+        }
+        contents[i] = (tqi_content){TQI_CONTENT_FILE, tail->size, tail->offset, NULL, NULL};
+        add_segment(layout, at, false, &contents[i]);
+    }
+    return TQ_OK;
+}
+
+/* ---- byte code follows ---- */
+
+/* Where a range of the source is in the output. */
+static bool moved_to(const tqi_layout *layout, uint64_t offset, uint64_t *to) {
+    for (uint32_t i = 0; i < layout->n_segments; i++) {
+        const tqi_segment *segment = &layout->segments[i];
+        const tqi_content *content = segment->content;
+        if (content->kind == TQI_CONTENT_FILE && offset >= content->offset &&
+            offset - content->offset < content->size) {
+            *to = segment->offset + (offset - content->offset);
+            return true;
+        }
+    }
+    return false;
+}
+
+static tq_status follow_bytecode(tqi_layout *layout, tq_error *error) {
+    const tqi_head *head = &layout->head;
+    for (uint32_t i = 0; i < head->n_operators; i++) {
+        const tqi_operator_slots *slots = &head->operators[i];
+        uint64_t to = 0;
+        if (!slots->bytecode)
+            continue;
+        if (!moved_to(layout, slots->bytecode_offset, &to))
+            return tqi_fail_at(error, TQ_ERR_UNSUPPORTED, slots->bytecode_offset,
+                               "byte code of a DISPATCH_OP lies where nothing is kept");
+        if (slots->bytecode_size < 8 && to >> (8 * slots->bytecode_size) != 0)
+            return tqi_fail_at(error, TQ_ERR_UNSUPPORTED, slots->bytecode_offset,
+                               "the new place of byte code does not fit a DISPATCH_OP's options");
+        memcpy(head->emitter.out.bytes + slots->bytecode, &to, slots->bytecode_size);
+    }
+    return TQ_OK;
+}
+
+tq_status tqi_layout_make(tqi_layout *layout, const tqi_graph *graph, tqi_heap *heap,
+                          tq_error *error) {
+    *layout = (tqi_layout){0};
+    tqi_arena_init(&layout->arena, heap);
+    layout->head.emitter.heap = heap;
+    TQI_TRY(make_head(layout, graph, heap, error));
+    TQI_NEW(&layout->arena, &layout->segments,
+            (uint64_t)graph->n_buffers + layout->head.n_operators + graph->n_tails, error);
+    layout->size = layout->head.emitter.out.size;
+    place_buffers(layout, false);
+    place_buffers(layout, true);
+    place_options(layout);
+    TQI_TRY(place_tails(layout, error));
+    if (graph->n_tails == 0)
+        layout->size = tqi_align_up(layout->size, ALIGNMENT);
+    return follow_bytecode(layout, error);
+}
+
+void tqi_layout_free(tqi_layout *layout) {
+    tqi_emit_end(&layout->head.emitter);
+    tqi_arena_free(&layout->arena);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the runtime accepts of each operator with weights: one line per operator. Read from and
+ * tried on LiteRT 2.3 (August 2026). */
+#ifndef TQI_TFLITE_OP_FACTS_H
+#define TQI_TFLITE_OP_FACTS_H
+
+#include "tflite/graph.h"
+
+typedef enum tqi_role {
+    TQI_ROLE_OTHER,
+    TQI_ROLE_WEIGHT, /* can be quantized per channel */
+    TQI_ROLE_BIAS,
+} tqi_role;
+
+tqi_role tqi_input_role(int32_t builtin, uint32_t input);
+
+/* Dimension of a weight that has one scale per index, or -1 where there is none. */
+int32_t tqi_channel_dim(const tqi_graph *graph, const tqi_subgraph *subgraph,
+                        const tqi_operator *op, uint32_t input);
+
+/* true: the operator runs with float32 activations and int8 per-channel weights there. */
+bool tqi_runs_hybrid(const tqi_graph *graph, const tqi_subgraph *subgraph, const tqi_operator *op);
+/* The operator version that this needs. */
+int32_t tqi_hybrid_version(const tqi_graph *graph, const tqi_subgraph *subgraph,
+                           const tqi_operator *op);
+
+enum { TQI_DEQUANTIZE_FLOAT16_VERSION = 3, TQI_DEQUANTIZE_CHANNEL_VERSION = 5 };
+
+#endif
