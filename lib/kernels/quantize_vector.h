@@ -293,7 +293,8 @@ TQI_INLINE int block_scales_16(const uint32_t *absmax, float *scale, float *fact
     vi_store(scale, used);
     vf_store(factor, vf_div(vf_all(1.0f), vf_from_bits(used)));
     store_f16(halves, vf_from_bits(used));
-    return !vi_any_above(used, vi_all(0x7f7fffff));
+    /* A NaN may have been carried over into the sign. */
+    return !vi_any_above(vi_max_unsigned(wide, used), vi_all(0x7f7fffff));
 }
 
 /* All scales of a chunk first, since the way from the largest magnitude to the

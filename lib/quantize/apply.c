@@ -72,6 +72,7 @@ static tq_status add_encoder(applier *a, const tqi_constant *c, const tqi_decisi
     if (to_type == TQI_TYPE_INT8) {
         TQI_NEW(a->arena, &e->quantization, 1, a->error);
         e->quantization->count = (uint32_t)e->channels;
+        e->quantization->dim = decision->channel_dim;
         TQI_NEW(a->arena, &e->quantization->scale, e->channels, a->error);
     }
     TQI_TRY(tqi_encoder_init(e, a->arena, a->error));
