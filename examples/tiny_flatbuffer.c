@@ -59,7 +59,7 @@ size_t fb_table(struct fb *fb, const uint8_t *field_sizes, uint16_t fields) {
     align(fb, 0, 2);
     const size_t vtable = extend(fb, 4 + 2 * (size_t)fields);
     /* Large fields first, and none needs padding. */
-    for (uint8_t size = 4; size != 0; size /= 2) {
+    for (uint8_t size = 8; size != 0; size /= 2) {
         for (uint16_t i = 0; i < fields; i++) {
             if (field_sizes[i] != size)
                 continue;
@@ -69,7 +69,7 @@ size_t fb_table(struct fb *fb, const uint8_t *field_sizes, uint16_t fields) {
     }
     fb_set16(fb, vtable, (uint16_t)(4 + 2 * fields));
     fb_set16(fb, vtable + 2, (uint16_t)table_size);
-    align(fb, 0, 4);
+    align(fb, 4, 8); /* the first field comes 4 bytes in, and may have 8 */
     const size_t table = extend(fb, table_size);
     fb_set32(fb, table, (uint32_t)(table - vtable));
     return table;

@@ -77,13 +77,25 @@ tq_status tq_get_report_entry(const tq_report *report, uint32_t index, tq_report
     return tqi_fill_struct(entry, &result, sizeof result);
 }
 
-static uint64_t content_bytes(const tqi_graph *graph) {
+/* Data of all constants, each stored once. */
+static uint64_t data_bytes(const tqi_graph *graph) {
     uint64_t total = 0;
     for (uint32_t i = 0; i < graph->n_buffers; i++)
         total += graph->buffers[i].content.size;
     for (uint32_t i = 0; i < graph->n_metadata; i++)
         total -= graph->buffers[graph->metadata[i].buffer].content.size;
     return total;
+}
+
+/* What a constant takes beside its data: scales, zero points, sparse indices. */
+static uint64_t side_bytes(const tq_model *model, uint32_t index, bool after) {
+    const tqi_constant *c = &model->plan.constants.list[index];
+    const tqi_graph *graph = &model->input->graph;
+    const tqi_encoder *e = model->result.encoders[index];
+    if (after && e)
+        return tqi_planned_bytes(graph, c, &model->plan.decisions[index]) - e->producer.size;
+    const tqi_tensor *storage = &graph->subgraphs[c->subgraph].tensors[c->storage];
+    return c->bytes - tqi_tensor_content(graph, storage)->size;
 }
 
 tq_status tq_get_report_totals(const tq_report *report, tq_report_totals *totals) {
@@ -93,14 +105,16 @@ tq_status tq_get_report_totals(const tq_report *report, tq_report_totals *totals
     tq_report_totals result = {
         .changed = model->result.changed,
         .constants = model->plan.constants.count,
-        .constant_bytes_before = content_bytes(&model->input->graph),
-        .constant_bytes_after = content_bytes(tqi_model_graph(model)),
+        .constant_bytes_before = data_bytes(&model->input->graph),
+        .constant_bytes_after = data_bytes(tqi_model_graph(model)),
         .file_bytes_before = model->input->source.size,
         .file_bytes_after = model->file_size,
     };
     double snr = 0;
     uint32_t measured = 0;
     for (uint32_t i = 0; i < result.constants; i++) {
+        result.constant_bytes_before += side_bytes(model, i, false);
+        result.constant_bytes_after += side_bytes(model, i, true);
         uint32_t verdict = verdict_of(model->plan.decisions[i].action);
         result.quantized += verdict == TQ_VERDICT_QUANTIZED;
         result.float16 += verdict == TQ_VERDICT_FLOAT16;

@@ -13,7 +13,10 @@ enum { FOLD_ELEMENTS = 4096 };
 enum { FLOAT16_ELEMENTS = 512 };
 
 /* Tables of a DEQUANTIZE and its output tensor, without the name. */
-enum { DEQUANTIZE_BYTES = 160, SCALE_BYTES = 4 };
+enum { DEQUANTIZE_BYTES = 160 };
+
+/* What a sparse constant takes beside its data: DENSIFY, its output, often DEQUANTIZE too. */
+enum { DENSIFY_BYTES = 320 };
 
 typedef struct planner {
     const tqi_graph *graph;
@@ -135,7 +138,10 @@ static tqi_decision decide_int8(const planner *p, const tqi_constant *c, const d
         return leave(c, TQ_REASON_FLOAT_USE);
     tqi_action action = d->mode == TQI_MODE_DYNAMIC ? TQI_ACTION_DYNAMIC : TQI_ACTION_WEIGHT_ONLY;
     tqi_decision decision = {action, TQ_REASON_NONE, d->channel_dim};
-    if (c->sparse && tqi_planned_bytes(p->graph, c, &decision) >= c->bytes)
+    /* zero points don't count: equal vectors are stored once. int8 behind DENSIFY would be smaller
+     * still, but XNNPACK computes garbage from it, or refuses the model (LiteRT 2.3). */
+    uint64_t dense = c->elements + sizeof(float) * channels(p->graph, c, d->channel_dim);
+    if (c->sparse && dense >= c->bytes + DENSIFY_BYTES)
         return keep(TQ_REASON_SPARSE_IS_SMALLER);
     return decision;
 }
