@@ -20,10 +20,11 @@ void tqi_source_memory(tqi_source *source, const void *data, uint64_t size);
 tq_status tqi_source_open(tqi_source *source, const char *path, tq_error *error);
 void tqi_source_close(tqi_source *source);
 
-/* Bulk data: sets *bytes to `size` bytes from `offset`, which the caller knows to be
- * in range: either in place, or read into `scratch` (so that the pages of a
- * large file don't stay in this process). Safe from several threads. */
+/* Bulk data: sets *bytes to `size` bytes from `offset`, which the caller knows to be in
+ * range, and which stay there until tqi_source_done() for the same range. Safe from
+ * several threads. `scratch` has room for `size` bytes, in case they must be read. */
 tq_status tqi_source_fetch(const tqi_source *source, uint64_t offset, size_t size, void *scratch,
                            const uint8_t **bytes, tq_error *error);
+void tqi_source_done(const tqi_source *source, uint64_t offset, size_t size);
 
 #endif

@@ -6,9 +6,8 @@
 #include "base/checked.h"
 #include "tflite/sparsity.h"
 
-/* Bytes of the source that a tile reads: what stays in a processor's second-level cache
- * between finding the range of a row and quantizing it. */
-enum { TILE = 512 * 1024, LINE = 64 };
+/* Bytes of the source that a tile reads: enough to make a system call worth it. */
+enum { TILE = 2 * 1024 * 1024, LINE = 64 };
 
 static const float LARGEST_CODE = 127.0f;
 static const float SMALLEST_BOUND = 1e-9f; /* litert-quantizer's; keeps scales normal numbers */
@@ -55,6 +54,11 @@ static tq_status fetch(const tqi_encoder *e, uint64_t at, uint64_t n, void *scra
                             error);
 }
 
+static void done(const tqi_encoder *e, uint64_t at, uint64_t n) {
+    size_t size = width(e->from_type);
+    tqi_source_done(e->source, e->from.offset + at * size, (size_t)(n * size));
+}
+
 static uint8_t *behind(void *scratch, uint64_t bytes) {
     return (uint8_t *)scratch + tqi_align_up(bytes, LINE);
 }
@@ -83,6 +87,7 @@ static tq_status peek_rows(tqi_producer *producer, void *scratch, tq_error *erro
         for (uint64_t r = 0; r < n / e->row; r++)
             TQI_TRY(set_scale(e, at / e->row + r,
                               absmax(e, x + r * e->row * width(e->from_type), e->row)));
+        done(e, at, n);
     }
     return TQ_OK;
 }
@@ -102,6 +107,7 @@ static tq_status tile_rows(tqi_producer *producer, uint32_t index, void *scratch
         TQI_TRY(set_scale(e, channel, absmax(e, row, e->row)));
         quantize(e, row, q + r * e->row, e->row, e->quantization->scale[channel], &e->sums[index]);
     }
+    done(e, at, n);
     *offset = at;
     *bytes = (const uint8_t *)q;
     *size = (size_t)n;
@@ -167,6 +173,7 @@ static tq_status measure_spread(tqi_producer *producer, void *scratch, tq_error 
         tile_range(e, i, &at, &n);
         TQI_TRY(fetch(e, at, n, scratch, &x, error));
         spread_ranges(e, x, at, n, bits);
+        done(e, at, n);
     }
     return end_ranges(e);
 }
@@ -182,6 +189,7 @@ static tq_status tile_spread(tqi_producer *producer, uint32_t index, void *scrat
     uint8_t *q = behind(scratch, n * width(e->from_type));
     e->sums[index] = (tqi_sums){0, 0};
     spread_codes(e, x, at, n, (int8_t *)q, &e->sums[index]);
+    done(e, at, n);
     *offset = at;
     *bytes = q;
     *size = (size_t)n;
@@ -215,6 +223,7 @@ static tq_status tile_convert(tqi_producer *producer, uint32_t index, void *scra
     uint8_t *y = behind(scratch, n * width(e->from_type));
     e->sums[index] = (tqi_sums){0, 0};
     TQI_TRY(convert(e, x, y, n, &e->sums[index]));
+    done(e, at, n);
     *offset = at * width(e->to_type);
     *bytes = y;
     *size = (size_t)(n * width(e->to_type));

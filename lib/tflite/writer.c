@@ -33,7 +33,8 @@ typedef struct writer {
     tqi_sink *sink;
     tqi_heap *heap;
     const tqi_write_options *options;
-    uint32_t workers;
+    const tq_runner *runner; /* NULL: sequential */
+    uint32_t window;         /* jobs at most */
     phase phase;
     job *jobs; /* of the window that runs */
     result *results;
@@ -65,6 +66,13 @@ static tq_status make_tile(const writer *w, const job *j, void *scratch, result 
                             &r->error);
 }
 
+/* Bytes of the source that went out as they are. */
+static void done_with(const writer *w, const job *j, const result *r) {
+    const tqi_content *content = j->segment->content;
+    if (content->kind == TQI_CONTENT_FILE)
+        tqi_source_done(w->source, content->offset + (r->offset - j->segment->offset), r->size);
+}
+
 static void run_job(void *data, uint32_t index, uint32_t worker) {
     writer *w = data;
     const job *j = &w->jobs[index];
@@ -80,8 +88,10 @@ static void run_job(void *data, uint32_t index, uint32_t worker) {
     }
     r->status = make_tile(w, j, scratch, r);
     r->offset += j->segment->offset;
-    if (r->status == TQ_OK && !w->sink->sequential)
+    if (r->status == TQ_OK && !w->sink->sequential) {
         r->status = w->sink->write(w->sink, r->offset, r->bytes, r->size, &r->error);
+        done_with(w, j, r);
+    }
 }
 
 static tq_status report_progress(const writer *w) {
@@ -116,11 +126,18 @@ static tq_status put_count(writer *w, const tqi_segment *segment) {
     return segment->counted ? put(w, segment->offset - 4, &count, sizeof count) : TQ_OK;
 }
 
+static tq_status put_result(writer *w, const job *j, const result *r) {
+    if (j->tile == 0)
+        TQI_TRY(put_count(w, j->segment));
+    TQI_TRY(put_in_order(w, r->offset, r->bytes, r->size));
+    done_with(w, j, r);
+    return TQ_OK;
+}
+
 /* The first failure by position counts, so that what is reported does not depend on timing. */
 static tq_status run_window(writer *w, uint32_t count) {
-    const tq_runner *runner = w->options->runner;
-    if (runner && count > 1)
-        runner->run(runner->opaque, run_job, w, count);
+    if (w->runner && count > 1)
+        w->runner->run(w->runner->opaque, run_job, w, count);
     else
         for (uint32_t i = 0; i < count; i++)
             run_job(w, i, 0);
@@ -131,10 +148,8 @@ static tq_status run_window(writer *w, uint32_t count) {
             return r->status;
         }
         if (w->phase == WRITE) {
-            if (w->sink->sequential && w->jobs[i].tile == 0)
-                TQI_TRY(put_count(w, w->jobs[i].segment));
             if (w->sink->sequential)
-                TQI_TRY(put_in_order(w, r->offset, r->bytes, r->size));
+                TQI_TRY(put_result(w, &w->jobs[i], r));
             w->done += r->size;
         }
     }
@@ -161,7 +176,7 @@ static tq_status run_phase(writer *w, phase which) {
         uint32_t tiles = phase_tiles(w, segment->content);
         for (uint32_t tile = 0; tile < tiles; tile++) {
             w->jobs[count++] = (job){segment, tile};
-            if (count == WINDOW) {
+            if (count == w->window) {
                 TQI_TRY(run_window(w, count));
                 count = 0;
             }
@@ -217,6 +232,27 @@ static size_t scratch_needed(const tqi_layout *layout) {
     return most;
 }
 
+/* A piece of scratch for each worker, or for each job of a window where bytes must stay in
+ * order; with little memory one for all, and no threads. */
+static tq_status make_scratch(writer *w) {
+    const tqi_write_options *options = w->options;
+    w->scratch_stride = (size_t)tqi_align_up(scratch_needed(w->layout), 64);
+    w->runner = options->runner;
+    uint32_t pieces = w->runner ? w->runner->workers : 1;
+    w->window = w->sink->sequential ? pieces : WINDOW;
+    if (w->window > WINDOW)
+        w->window = pieces = WINDOW;
+    w->scratch_size = w->scratch_stride * pieces;
+    w->scratch = tqi_alloc(w->heap, w->scratch_size);
+    if (!w->scratch && pieces > 1) {
+        w->runner = NULL;
+        w->window = w->sink->sequential ? 1 : WINDOW;
+        w->scratch_size = w->scratch_stride;
+        w->scratch = tqi_alloc(w->heap, w->scratch_size);
+    }
+    return w->scratch ? TQ_OK : tqi_no_memory(w->heap, w->scratch_size, w->error);
+}
+
 tq_status tqi_write(tqi_layout *layout, const tqi_source *source, tqi_sink *sink,
                     const tqi_write_options *options, tq_error *error) {
     writer w = {.layout = layout,
@@ -225,14 +261,9 @@ tq_status tqi_write(tqi_layout *layout, const tqi_source *source, tqi_sink *sink
                 .options = options,
                 .heap = layout->arena.heap,
                 .error = error};
-    w.workers = options->runner ? options->runner->workers : 1;
     TQI_NEW(&layout->arena, &w.jobs, WINDOW, error);
     TQI_NEW(&layout->arena, &w.results, WINDOW, error);
-    w.scratch_stride = (size_t)tqi_align_up(scratch_needed(layout), 64);
-    w.scratch_size = w.scratch_stride * (sink->sequential ? WINDOW : w.workers);
-    w.scratch = tqi_alloc(w.heap, w.scratch_size);
-    if (!w.scratch)
-        return tqi_no_memory(w.heap, w.scratch_size, error);
+    TQI_TRY(make_scratch(&w));
     tq_status status = run(&w);
     tqi_free(w.heap, w.scratch, w.scratch_size);
     return status;
