@@ -130,6 +130,17 @@ typedef struct tq_runner {
  * the calling thread. Return non-zero to cancel. */
 typedef int32_t (*tq_progress)(void *opaque, uint64_t done, uint64_t total);
 
+/* Input, where it is neither a file nor memory: an asset, say. `read` fills `data` with the `size`
+ * bytes from `offset` (always within `size` of the whole) and returns 0, or an errno value. It
+ * is called by the runner's workers too, several at once. */
+typedef struct tq_source {
+    uint32_t struct_size;
+    uint32_t reserved; /* 0 */
+    void *opaque;
+    uint64_t size; /* of the whole */
+    int32_t (*read)(void *opaque, uint64_t offset, void *data, size_t size);
+} tq_source;
+
 /* Output. Bytes arrive in order. Return 0, or an errno value to stop. */
 typedef struct tq_sink {
     uint32_t struct_size;
@@ -167,6 +178,11 @@ TQ_API tq_status tq_load_file(const char *path, const tq_load_options *options, 
 
 /* `data` is borrowed until the model is freed; any alignment. */
 TQ_API tq_status tq_load_memory(const void *data, uint64_t size, const tq_load_options *options,
+                                tq_model **model, tq_error *error);
+
+/* Reads through `source` until the model is freed; the struct is copied. Of the file only
+ * tables are held in memory; weights are read when they are converted. */
+TQ_API tq_status tq_load_source(const tq_source *source, const tq_load_options *options,
                                 tq_model **model, tq_error *error);
 
 /* NULL is allowed. Models may be freed in any order: one made from another keeps

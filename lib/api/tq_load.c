@@ -105,3 +105,26 @@ tq_status tq_load_memory(const void *data, uint64_t size, const tq_load_options 
     tq_error local = TQ_ERROR_INIT;
     return tqi_give_error(error, &local, load_memory(data, size, options, model, &local));
 }
+
+static tq_status load_source(const tq_source *given, const tq_load_options *options,
+                             tq_model **model, tq_error *error) {
+    tq_source user = {sizeof user, 0, NULL, 0, NULL};
+    TQI_TRY(tqi_read_options(&user, sizeof user, given, "tq_source", error));
+    if (!model || !user.read)
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                        "tq_load_source() needs a source that reads, and a model");
+    tqi_input *input;
+    TQI_TRY(create_input(options, &input, error));
+    tq_status status = tqi_source_callback(&input->source, &user, &input->heap, error);
+    if (status != TQ_OK) {
+        release_input(input);
+        return status;
+    }
+    return finish_load(input, model, error);
+}
+
+tq_status tq_load_source(const tq_source *source, const tq_load_options *options, tq_model **model,
+                         tq_error *error) {
+    tq_error local = TQ_ERROR_INIT;
+    return tqi_give_error(error, &local, load_source(source, options, model, &local));
+}

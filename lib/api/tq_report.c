@@ -67,7 +67,7 @@ tq_status tq_get_report_entry(const tq_report *report, uint32_t index, tq_report
         .to_type = e ? e->to_type : c->stored_type,
         .from_sparse = c->sparse,
         .to_sparse = c->sparse && !e,
-        .scales = e && e->quantization ? e->quantization->count : 0,
+        .scales = e && e->scale ? (uint32_t)e->channels : 0,
         .elements = c->elements,
         .bytes_before = c->bytes,
         .bytes_after = tqi_planned_bytes(graph, c, decision),
@@ -77,13 +77,19 @@ tq_status tq_get_report_entry(const tq_report *report, uint32_t index, tq_report
     return tqi_fill_struct(entry, &result, sizeof result);
 }
 
+static bool is_metadata(const tqi_graph *graph, uint32_t buffer) {
+    for (uint32_t i = 0; i < graph->n_metadata; i++)
+        if (graph->metadata[i].buffer == buffer)
+            return true;
+    return false;
+}
+
 /* Data of all constants, each stored once. */
 static uint64_t data_bytes(const tqi_graph *graph) {
     uint64_t total = 0;
     for (uint32_t i = 0; i < graph->n_buffers; i++)
-        total += graph->buffers[i].content.size;
-    for (uint32_t i = 0; i < graph->n_metadata; i++)
-        total -= graph->buffers[graph->metadata[i].buffer].content.size;
+        if (!is_metadata(graph, i))
+            total += graph->buffers[i].content.size;
     return total;
 }
 

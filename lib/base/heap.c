@@ -28,15 +28,26 @@ void tqi_heap_init(tqi_heap *heap, const tq_allocator *hooks, uint64_t limit) {
     atomic_init(&heap->used, 0);
 }
 
+bool tqi_heap_charge(tqi_heap *heap, uint64_t size) {
+    uint64_t before = atomic_fetch_add(&heap->used, size);
+    if (heap->limit == 0 || before + size <= heap->limit)
+        return true;
+    tqi_heap_refund(heap, size);
+    return false;
+}
+
+void tqi_heap_refund(tqi_heap *heap, uint64_t size) {
+    atomic_fetch_sub(&heap->used, size);
+}
+
 void *tqi_alloc(tqi_heap *heap, size_t size) {
     if (size == 0)
         size = 1;
-    uint64_t before = atomic_fetch_add(&heap->used, size);
-    void *memory = NULL;
-    if (heap->limit == 0 || before + size <= heap->limit)
-        memory = heap->hooks.alloc(heap->hooks.opaque, size);
+    if (!tqi_heap_charge(heap, size))
+        return NULL;
+    void *memory = heap->hooks.alloc(heap->hooks.opaque, size);
     if (!memory)
-        atomic_fetch_sub(&heap->used, size);
+        tqi_heap_refund(heap, size);
     return memory;
 }
 
@@ -46,7 +57,7 @@ void tqi_free(tqi_heap *heap, void *memory, size_t size) {
     if (size == 0)
         size = 1;
     heap->hooks.free(heap->hooks.opaque, memory, size);
-    atomic_fetch_sub(&heap->used, size);
+    tqi_heap_refund(heap, size);
 }
 
 tq_status tqi_no_memory(const tqi_heap *heap, uint64_t size, tq_error *error) {

@@ -4,6 +4,7 @@
 #define TQI_BASE_HEAP_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,9 @@ void tqi_heap_init(tqi_heap *heap, const tq_allocator *hooks, uint64_t limit);
 /* NULL when there is no memory or the limit is reached; size 0 gives a valid block. */
 void *tqi_alloc(tqi_heap *heap, size_t size);
 void tqi_free(tqi_heap *heap, void *memory, size_t size);
+/* Memory that is had elsewhere, but counts; false: the limit is reached. */
+bool tqi_heap_charge(tqi_heap *heap, uint64_t size);
+void tqi_heap_refund(tqi_heap *heap, uint64_t size);
 /* The status for an allocation of `size` bytes that just failed. */
 tq_status tqi_no_memory(const tqi_heap *heap, uint64_t size, tq_error *error);
 

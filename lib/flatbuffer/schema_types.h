@@ -9,6 +9,7 @@ typedef enum tqi_field_kind {
     TQI_FIELD_SCALAR, /* `size` bytes in the table */
     TQI_FIELD_STRING,
     TQI_FIELD_VECTOR, /* of scalars of `size` bytes, data aligned to `align` */
+    TQI_FIELD_BULK,   /* the same, but large: its elements are not looked at here */
     TQI_FIELD_TABLE,
     TQI_FIELD_TABLES, /* vector of tables */
     TQI_FIELD_UNION,  /* its type is the scalar field just before it */

@@ -7,6 +7,7 @@
 
 typedef struct walk {
     const tqi_view *view;
+    tqi_source *source;
     tq_error *error;
     uint64_t budget; /* tables still to be visited */
     uint32_t end;
@@ -24,7 +25,7 @@ static tq_status need(walk *w, uint64_t at, uint64_t length, const tqi_table *ta
         return corrupt(w, at, table, field, what);
     if (at + length > w->end)
         w->end = (uint32_t)(at + length);
-    return TQ_OK;
+    return tqi_source_load(w->source, at, length, w->error);
 }
 
 /* Follows the offset at `slot`; offsets only point forward, so the file has no cycles. */
@@ -34,7 +35,7 @@ static tq_status target(walk *w, uint32_t slot, const tqi_table *table, const ch
     if (offset == 0 || offset > INT32_MAX || slot + (uint64_t)offset + 4 > w->view->size)
         return corrupt(w, slot, table, field, "an offset leads out of the file");
     *at = slot + offset;
-    return TQ_OK;
+    return tqi_source_load(w->source, *at, 4, w->error);
 }
 
 static tq_status verify_table(walk *w, const tqi_table *table, uint32_t at);
@@ -46,6 +47,12 @@ static tq_status verify_vector(walk *w, const tqi_table *table, const tqi_field 
     uint32_t count = tqi_load_u32(w->view->data + at);
     uint64_t extra = field->kind == TQI_FIELD_STRING; /* the zero behind the text */
     uint64_t bytes = (uint64_t)count * field->size + extra;
+    if (field->kind == TQI_FIELD_BULK) {
+        if (!tqi_in_range(at, 4 + bytes, w->view->size))
+            return corrupt(w, at, table, field->name, "it is longer than the file");
+        w->end = at + 4 + (uint32_t)bytes > w->end ? at + 4 + (uint32_t)bytes : w->end;
+        return TQ_OK;
+    }
     TQI_TRY(need(w, at, 4 + bytes, table, field->name, "it is longer than the file"));
     if (field->kind == TQI_FIELD_STRING && w->view->data[at + 4 + count] != 0)
         return corrupt(w, at, table, field->name, "the text has no end");
@@ -82,6 +89,7 @@ static tq_status verify_table(walk *w, const tqi_table *table, uint32_t at) {
     int64_t vtable = (int64_t)at - tqi_load_i32(w->view->data + at);
     if (vtable < 0 || vtable + 4 > w->view->size)
         return corrupt(w, at, table, NULL, "its vtable lies outside the file");
+    TQI_TRY(tqi_source_load(w->source, (uint64_t)vtable, 4, w->error));
     uint16_t vtable_size = tqi_load_u16(w->view->data + vtable);
     uint16_t table_size = tqi_load_u16(w->view->data + vtable + 2);
     if (vtable_size < 4 || vtable_size % 2 != 0 || table_size < 4)
@@ -121,9 +129,10 @@ static tq_status verify_table(walk *w, const tqi_table *table, uint32_t at) {
     return TQ_OK;
 }
 
-tq_status tqi_verify(const tqi_view *view, const tqi_table *root, uint32_t *end, tq_error *error) {
+tq_status tqi_verify(const tqi_view *view, tqi_source *source, const tqi_table *root, uint32_t *end,
+                     tq_error *error) {
     /* every reference to a table takes 4 bytes somewhere */
-    walk w = {view, error, (uint64_t)view->size / 4 + 1, 8};
+    walk w = {view, source, error, (uint64_t)view->size / 4 + 1, 8};
     uint32_t at = 0;
     TQI_TRY(target(&w, 0, root, NULL, &at));
     TQI_TRY(verify_table(&w, root, at));

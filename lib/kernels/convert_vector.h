@@ -48,9 +48,9 @@ TQI_INLINE void convert(const void *x, void *y, size_t n, conversion what, size_
     for (size_t i = 0; i < n; i += 16) {
         const size_t left = n - i;
         if (left < 16) {
-            memcpy(spare, in, (left * from + 7) / 8);
+            copy_tail(spare, in, (left * from + 7) / 8);
             convert_16(spare, spare, what, factor, &chunk);
-            memcpy(out, spare, left * to / 8);
+            copy_tail(out, spare, left * to / 8);
         } else {
             convert_16(in, out, what, factor, &chunk);
         }

@@ -20,12 +20,17 @@ typedef struct vector_sums {
     vf signal, noise;
 } vector_sums;
 
-TQI_INLINE void fold_sums(tqi_sums *sums, vector_sums chunk, double unit) {
+TQI_NOINLINE void store_and_fold(tqi_sums *sums, const vector_sums *chunk, double unit) {
     float signal[TQI_LANES];
     float noise[TQI_LANES];
-    vf_store(signal, chunk.signal);
-    vf_store(noise, chunk.noise);
+    vf_store(signal, chunk->signal);
+    vf_store(noise, chunk->noise);
     tqi_sums_fold(sums, signal, noise, unit);
+}
+
+/* By value, so that the sums of the loop can stay in registers. */
+TQI_INLINE void fold_sums(tqi_sums *sums, vector_sums chunk, double unit) {
+    store_and_fold(sums, &chunk, unit);
 }
 
 TQI_INLINE vector_sums no_sums(void) {
@@ -62,21 +67,10 @@ TQI_INLINE vi quantize_16(vf x, vf factor, const vf *unit2, tqi_target to, int c
     return q;
 }
 
-/* 16 values by true division, apart since it is rare. */
-TQI_NOINLINE void LEVEL(divide_16)(const float *x, const float *scale, tqi_target to, int32_t *q) {
-    const vf v = vf_div(vf_load(x), vf_load(scale));
-    const vi rounded = vf_round(vf_clip(v, vf_all(target_min(to)), vf_all(target_max(to))));
-    vi_store(q, vi_pick_above(magnitude(v), vi_all(0x7f800000), vi_all(0), rounded));
-}
-
 TQI_INLINE vi quantize_exact_16(vf x, vf scale, tqi_target to) {
-    float values[16];
-    float scales[16];
-    int32_t q[16];
-    vf_store(values, x);
-    vf_store(scales, scale);
-    LEVEL(divide_16)(values, scales, to, q);
-    return vi_load(q);
+    const vf v = vf_div(x, scale);
+    const vi q = vf_round(vf_clip(v, vf_all(target_min(to)), vf_all(target_max(to))));
+    return vi_pick_above(magnitude(v), vi_all(0x7f800000), vi_all(0), q);
 }
 
 TQI_INLINE void store_group(void *q, vi a, vi b, vi c, vi d, tqi_target to) {
@@ -91,13 +85,32 @@ TQI_INLINE void store_group(void *q, vi a, vi b, vi c, vi d, tqi_target to) {
 }
 
 /* The two halves of a group may have different scales. */
-TQI_INLINE void store_exact_group(const void *x, void *q, vf scale0, vf scale1, tqi_source from,
-                                  tqi_target to) {
-    const vi a = quantize_exact_16(load_float(x, 0, from), scale0, to);
-    const vi b = quantize_exact_16(load_float(x, 16, from), scale0, to);
-    const vi c = quantize_exact_16(load_float(x, 32, from), scale1, to);
-    const vi d = quantize_exact_16(load_float(x, 48, from), scale1, to);
-    store_group(q, a, b, c, d, to);
+TQI_INLINE void store_exact_group(const void *x, void *q, float scale0, float scale1,
+                                  tqi_source from, tqi_target to) {
+    int32_t rounded[GROUP];
+    for (size_t i = 0; i < GROUP; i += 16) {
+        const vf scale = vf_all(i < GROUP / 2 ? scale0 : scale1);
+        vi_store(rounded + i, quantize_exact_16(load_float(x, i, from), scale, to));
+    }
+    store_group(q, vi_load(rounded), vi_load(rounded + 16), vi_load(rounded + 32),
+                vi_load(rounded + 48), to);
+}
+
+/* The part of the next row that is fetched by a group of this row, the i-th
+ * element of which is the first, and the place of its results: from float32, all
+ * but the quarter that measuring fetches. */
+TQI_INLINE void prefetch_group(const unsigned char *x, const unsigned char *q, size_t i,
+                               size_t ahead, tqi_source from, tqi_target to) {
+    if (from == TQI_F32) {
+        const size_t line = ahead + ahead / 4 - i;
+        prefetch(x, line);
+        prefetch(x, line + 64);
+        prefetch(x, line + 128);
+    } else {
+        prefetch(x, ahead);
+        prefetch(x, ahead + 64);
+    }
+    prefetch(q, ahead / source_size(from) * (size_t)to / 8);
 }
 
 /* ---------------------------------------------------------------- rows -- */
@@ -121,14 +134,8 @@ TQI_INLINE void quantize_row(const void *x, void *q, size_t n, float scale, tqi_
         const size_t count = n - i < GROUP ? n - i : GROUP;
         const void *source = whole_group(in, count, size, spare_in);
         unsigned char *target = count < GROUP ? spare_out : out;
-        /* absmax_f32 has fetched a quarter. */
-        if (ahead && from == TQI_F32) {
-            prefetch(x, ahead + ahead / 4 + 3 * i);
-            prefetch(x, ahead + ahead / 4 + 3 * i + 64);
-            prefetch(x, ahead + ahead / 4 + 3 * i + 128);
-        } else if (ahead) {
-            prefetch(in, ahead);
-            prefetch(in, ahead + 64);
+        if (ahead) {
+            prefetch_group(in, out, i, ahead, from, to);
         }
         vi ties = vi_all(0);
         const vi a =
@@ -141,10 +148,10 @@ TQI_INLINE void quantize_row(const void *x, void *q, size_t n, float scale, tqi_
             quantize_16(load_float(source, 48, from), factor, NULL, to, clips, &ties, &chunk);
         store_group(target, a, b, c, d, to);
         if (near_tie(ties, clips)) {
-            store_exact_group(source, target, vf_all(scale), vf_all(scale), from, to);
+            store_exact_group(source, target, scale, scale, from, to);
         }
         if (count < GROUP) {
-            memcpy(out, spare_out, (count * (size_t)to + 7) / 8);
+            copy_tail(out, spare_out, (count * (size_t)to + 7) / 8);
         }
         if (sums && ((i + GROUP) % TQI_CHUNK == 0 || n - i <= GROUP)) {
             fold_sums(sums, chunk, (double)scale * (double)scale);
@@ -228,7 +235,7 @@ TQI_INLINE void quantize_tile(const unsigned char *x, int8_t *q, size_t rows, si
             const unsigned char *source = in + c * size;
             int8_t *target = out + c;
             if (count < 16) {
-                memcpy(spare_in, source, count * size);
+                copy_tail(spare_in, source, count * size);
                 source = spare_in;
                 target = spare_out;
             }
@@ -242,7 +249,7 @@ TQI_INLINE void quantize_tile(const unsigned char *x, int8_t *q, size_t rows, si
                 store_16_s8(target, quantize_exact_16(value, vf_load(scales + c), TQI_S8));
             }
             if (count < 16) {
-                memcpy(out + c, spare_out, count);
+                copy_tail(out + c, spare_out, count);
             }
         }
     }
@@ -302,6 +309,7 @@ TQI_INLINE int block_scales_16(const uint32_t *absmax, float *scale, float *fact
 TQI_INLINE void quantize_chunk(const unsigned char *x, uint8_t *q, size_t n, size_t block,
                                uint16_t *scale, tqi_sums *sums, tqi_source from) {
     const size_t size = source_size(from);
+    const size_t ahead = TQI_CHUNK * size;
     uint32_t absmax[CHUNK_BLOCKS];
     uint16_t halves[CHUNK_BLOCKS];
     /* The second half of the last group may be of a block beyond the last. */
@@ -315,6 +323,9 @@ TQI_INLINE void quantize_chunk(const unsigned char *x, uint8_t *q, size_t n, siz
         } else {
             vi largest = vi_all(0);
             for (size_t k = i; k < i + block; k += 32) {
+                if (from == TQI_F32) {
+                    prefetch(x, ahead + k);
+                }
                 largest = vi_max(largest, magnitude(load_float(x, k, from)));
                 largest = vi_max(largest, magnitude(load_float(x, k + 16, from)));
             }
@@ -330,6 +341,10 @@ TQI_INLINE void quantize_chunk(const unsigned char *x, uint8_t *q, size_t n, siz
         }
     }
     memcpy(scale, halves, blocks * sizeof(*scale));
+    unsigned shift = 5; /* block = 1 << shift */
+    while (block >> shift > 1) {
+        shift++;
+    }
     unsigned char spare_in[GROUP * 4];
     unsigned char spare_out[GROUP / 2];
     vector_sums chunk = no_sums();
@@ -337,8 +352,9 @@ TQI_INLINE void quantize_chunk(const unsigned char *x, uint8_t *q, size_t n, siz
         const size_t count = n - i < GROUP ? n - i : GROUP;
         const unsigned char *source = whole_group(x + i * size, count, size, spare_in);
         unsigned char *target = count < GROUP ? spare_out : q + i / 2;
-        const size_t k = i / block;
-        const size_t m = (i + GROUP / 2) / block;
+        const size_t k = i >> shift;
+        const size_t m = (i + GROUP / 2) >> shift;
+        prefetch_group(x + i * size, q + i / 2, i, ahead, from, TQI_S4);
         const vf s0 = vf_all(scales[k]), s1 = vf_all(scales[m]);
         const vf f0 = vf_all(factors[k]), f1 = vf_all(factors[m]);
         const vf u0 = vf_mul(s0, s0), u1 = vf_mul(s1, s1);
@@ -349,10 +365,10 @@ TQI_INLINE void quantize_chunk(const unsigned char *x, uint8_t *q, size_t n, siz
         const vi d = quantize_16(load_float(source, 48, from), f1, &u1, TQI_S4, 0, &ties, &chunk);
         store_group(target, a, b, c, d, TQI_S4);
         if (near_tie(ties, 0)) {
-            store_exact_group(source, target, s0, s1, from, TQI_S4);
+            store_exact_group(source, target, scales[k], scales[m], from, TQI_S4);
         }
         if (count < GROUP) {
-            memcpy(q + i / 2, spare_out, (count + 1) / 2);
+            copy_tail(q + i / 2, spare_out, (count + 1) / 2);
         }
     }
     if (sums) {

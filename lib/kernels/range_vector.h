@@ -11,14 +11,23 @@ TQI_INLINE size_t next_row(size_t bytes) {
     return bytes <= 1 << 16 ? bytes : 0;
 }
 
-/* The next `count` elements at x, or in `spare`, zero-padded to a group. */
+/* Tails are copied to a group of their own, padded by zeros. Not inlined: rare. */
+TQI_NOINLINE void copy_padded(unsigned char spare[GROUP * 4], const void *x, size_t bytes) {
+    memset(spare, 0, GROUP * 4);
+    memcpy(spare, x, bytes);
+}
+
+TQI_NOINLINE void copy_tail(void *to, const void *from, size_t bytes) {
+    memcpy(to, from, bytes);
+}
+
+/* The next group at x, or in `spare` if only `count` elements are left. */
 TQI_INLINE const void *whole_group(const void *x, size_t count, size_t size,
                                    unsigned char spare[GROUP * 4]) {
     if (count >= GROUP) {
         return x;
     }
-    memset(spare, 0, GROUP * 4);
-    memcpy(spare, x, count * size);
+    copy_padded(spare, x, count * size);
     return spare;
 }
 

@@ -69,12 +69,8 @@ static tq_status add_encoder(applier *a, const tqi_constant *c, const tqi_decisi
             return TQ_OK;
         }
     }
-    if (to_type == TQI_TYPE_INT8) {
-        TQI_NEW(a->arena, &e->quantization, 1, a->error);
-        e->quantization->count = (uint32_t)e->channels;
-        e->quantization->dim = decision->channel_dim;
-        TQI_NEW(a->arena, &e->quantization->scale, e->channels, a->error);
-    }
+    if (to_type == TQI_TYPE_INT8)
+        TQI_NEW(a->arena, &e->scale, e->channels, a->error);
     TQI_TRY(tqi_encoder_init(e, a->arena, a->error));
     tqi_content content = {TQI_CONTENT_PRODUCED, e->producer.size, 0, NULL, &e->producer};
     TQI_TRY(tqi_add_buffer(&a->result->graph, &content, &e->buffer, a->error));
@@ -164,7 +160,11 @@ static tq_status apply_one(applier *a, uint32_t index) {
     tensor->type = e->to_type;
     tensor->buffer = e->buffer;
     tensor->sparsity = 0;
-    tensor->quantization = e->quantization;
+    if (e->scale) {
+        TQI_NEW(a->arena, &tensor->quantization, 1, a->error);
+        *tensor->quantization =
+            (tqi_quantization){(uint32_t)e->channels, decision->channel_dim, e->scale};
+    }
     if (c->dequantize >= 0)
         remove_operator(a, c, c->dequantize);
     else if (c->densify >= 0)

@@ -29,7 +29,7 @@ static tq_status set_scale(tqi_encoder *e, uint64_t channel, uint32_t absmax_bit
     memcpy(&bound, &absmax_bits, sizeof bound);
     if (bound < SMALLEST_BOUND)
         bound = SMALLEST_BOUND;
-    e->quantization->scale[channel] = bound / LARGEST_CODE;
+    e->scale[channel] = bound / LARGEST_CODE;
     return TQ_OK;
 }
 
@@ -105,7 +105,7 @@ static tq_status tile_rows(tqi_producer *producer, uint32_t index, void *scratch
         const uint8_t *row = x + r * e->row * width(e->from_type);
         uint64_t channel = at / e->row + r;
         TQI_TRY(set_scale(e, channel, absmax(e, row, e->row)));
-        quantize(e, row, q + r * e->row, e->row, e->quantization->scale[channel], &e->sums[index]);
+        quantize(e, row, q + r * e->row, e->row, e->scale[channel], &e->sums[index]);
     }
     done(e, at, n);
     *offset = at;
@@ -137,7 +137,7 @@ static void spread_ranges(const tqi_encoder *e, const uint8_t *x, uint64_t at, u
 static void spread_codes(const tqi_encoder *e, const uint8_t *x, uint64_t at, uint64_t n, int8_t *q,
                          tqi_sums *sums) {
     size_t row = (size_t)e->row;
-    const float *scale = e->quantization->scale;
+    const float *scale = e->scale;
     if (e->inner == 1 && e->from_type == TQI_TYPE_FLOAT16) {
         e->kernels->quantize_columns_f16_s8(x, q, (size_t)n / row, row, row, scale, sums);
     } else if (e->inner == 1) {
@@ -153,14 +153,14 @@ static void spread_codes(const tqi_encoder *e, const uint8_t *x, uint64_t at, ui
 
 /* The bits of the ranges are gathered where the scales go. */
 static uint32_t *begin_ranges(tqi_encoder *e) {
-    uint32_t *bits = (uint32_t *)(void *)e->quantization->scale;
+    uint32_t *bits = (uint32_t *)(void *)e->scale;
     memset(bits, 0, (size_t)e->channels * sizeof *bits);
     return bits;
 }
 
 static tq_status end_ranges(tqi_encoder *e) {
     for (uint64_t c = 0; c < e->channels; c++)
-        TQI_TRY(set_scale(e, c, tqi_load_u32(&e->quantization->scale[c])));
+        TQI_TRY(set_scale(e, c, tqi_load_u32(&e->scale[c])));
     return TQ_OK;
 }
 

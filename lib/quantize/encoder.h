@@ -19,7 +19,7 @@ typedef struct tqi_encoder {
     /* element (o, c, i) has the scale of channel c; int8 only */
     uint64_t outer, channels, inner;
     uint64_t elements, values; /* dense; stored */
-    tqi_quantization *quantization;
+    float *scale;              /* by channel; int8 only */
     /* a tile is `rows` rows of `row` elements, or one of `pieces` of a row */
     uint64_t row, rows, piece;
     uint32_t pieces;

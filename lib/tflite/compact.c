@@ -107,22 +107,50 @@ static uint64_t mix(uint64_t hash, const uint8_t *at, uint64_t size) {
     return hash;
 }
 
-/* Samples of a long buffer: enough to tell weights apart without reading them all. */
-static uint64_t sample(const uint8_t *at, uint64_t size) {
-    enum { PIECE = 64, PIECES = 8 };
-    uint64_t hash = 14695981039346656037u;
-    if (size <= PIECE * PIECES)
-        return mix(hash, at, size);
-    for (uint64_t i = 0; i < PIECES; i++)
-        hash = mix(hash, at + (size - PIECE) / (PIECES - 1) * i, PIECE);
-    return hash;
-}
+enum { PIECE = 64, PIECES = 8, BLOCK = 4096 };
 
-static const uint8_t *bytes_of(const tqi_graph *graph, uint32_t buffer) {
+/* `size` bytes of a buffer that is not made here. */
+static tq_status look(const tqi_graph *graph, uint32_t buffer, uint64_t at, size_t size,
+                      uint8_t *scratch, const uint8_t **bytes, tq_error *error) {
     const tqi_content *content = &graph->buffers[buffer].content;
     if (content->kind == TQI_CONTENT_FILE)
-        return graph->source->data + content->offset;
-    return content->memory;
+        return tqi_source_fetch(graph->source, content->offset + at, size, scratch, bytes, error);
+    *bytes = (const uint8_t *)content->memory + at;
+    return TQ_OK;
+}
+
+/* Samples of a long buffer: enough to tell weights apart without reading them all. */
+static tq_status sample(const tqi_graph *graph, uint32_t buffer, uint64_t *hash, tq_error *error) {
+    uint64_t size = graph->buffers[buffer].content.size;
+    uint8_t scratch[PIECE * PIECES];
+    const uint8_t *at;
+    *hash = 14695981039346656037u;
+    if (size <= sizeof scratch) {
+        TQI_TRY(look(graph, buffer, 0, (size_t)size, scratch, &at, error));
+        *hash = mix(*hash, at, size);
+        return TQ_OK;
+    }
+    for (uint64_t i = 0; i < PIECES; i++) {
+        uint64_t place = (size - PIECE) / (PIECES - 1) * i;
+        TQI_TRY(look(graph, buffer, place, PIECE, scratch, &at, error));
+        *hash = mix(*hash, at, PIECE);
+    }
+    return TQ_OK;
+}
+
+static tq_status equal(const tqi_graph *graph, uint32_t a, uint32_t b, bool *same,
+                       tq_error *error) {
+    uint64_t size = graph->buffers[a].content.size;
+    uint8_t scratch[2][BLOCK];
+    *same = true;
+    for (uint64_t done = 0; done < size && *same; done += BLOCK) {
+        size_t n = (size_t)(size - done < BLOCK ? size - done : BLOCK);
+        const uint8_t *x, *y;
+        TQI_TRY(look(graph, a, done, n, scratch[0], &x, error));
+        TQI_TRY(look(graph, b, done, n, scratch[1], &y, error));
+        *same = memcmp(x, y, n) == 0;
+    }
+    return TQ_OK;
 }
 
 static int by_digest(const void *a, const void *b) {
@@ -141,8 +169,10 @@ tq_status tqi_equal_buffers(const tqi_graph *graph, uint32_t *same, tq_error *er
     for (uint32_t i = 0; i < graph->n_buffers; i++) {
         const tqi_content *content = &graph->buffers[i].content;
         same[i] = i;
-        if (content->size > 0 && content->kind != TQI_CONTENT_PRODUCED)
-            digests[n++] = (digest){sample(bytes_of(graph, i), content->size), content->size, i};
+        if (content->size == 0 || content->kind == TQI_CONTENT_PRODUCED)
+            continue;
+        digests[n] = (digest){0, content->size, i};
+        TQI_TRY(sample(graph, i, &digests[n++].hash, error));
     }
     if (n > 0)
         qsort(digests, n, sizeof *digests, by_digest);
@@ -154,19 +184,14 @@ tq_status tqi_equal_buffers(const tqi_graph *graph, uint32_t *same, tq_error *er
              j < n && digests[j].hash == digests[i].hash && digests[j].size == digests[i].size;
              j++) {
             uint32_t other = digests[j].buffer;
-            if (same[other] == other && memcmp(bytes_of(graph, buffer), bytes_of(graph, other),
-                                               (size_t)digests[i].size) == 0)
+            bool match = false;
+            if (same[other] == other)
+                TQI_TRY(equal(graph, buffer, other, &match, error));
+            if (match)
                 same[other] = buffer;
         }
     }
     return TQ_OK;
-}
-
-static bool has_custom(const tqi_graph *graph) {
-    for (uint32_t i = 0; i < graph->n_opcodes; i++)
-        if (graph->opcodes[i].builtin == TQI_OP_CUSTOM)
-            return true;
-    return false;
 }
 
 static tq_status legacy_metadata(tqi_graph *graph, bool *used, tq_error *error) {
@@ -205,12 +230,13 @@ static tq_status prune_buffers(tqi_graph *graph, tq_error *error) {
                 tensor->buffer = 0; /* "no data", by convention */
             used[tensor->buffer] = true;
         }
-    bool keep_all = has_custom(graph); /* a custom operator may name a buffer in its options */
+    bool keep_numbers = graph->keep_buffer_numbers;
     uint32_t n = 0;
     for (uint32_t i = 0; i < graph->n_buffers; i++) {
         map[i] = n;
-        bool hidden = keep_all && graph->buffers[i].content.size > 0 && same[i] == i;
-        if (i == 0 || used[i] || hidden)
+        if (keep_numbers && !used[i] && !graph->buffers[i].unreferenced)
+            graph->buffers[i] = (tqi_buffer){0};
+        if (i == 0 || used[i] || keep_numbers)
             graph->buffers[n++] = graph->buffers[i];
     }
     uint32_t n_before = graph->n_buffers;

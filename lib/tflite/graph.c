@@ -232,17 +232,57 @@ static tq_status load_signatures(tqi_graph *graph, tq_error *error) {
     return TQ_OK;
 }
 
+/* A custom operator may name a buffer in its options, which only shows in that nothing else
+ * refers to it. */
+static tq_status find_unreferenced(tqi_graph *graph, tq_error *error) {
+    bool *used = NULL, custom = false;
+    TQI_NEW(graph->arena, &used, graph->n_buffers, error);
+    for (uint32_t i = 0; i < graph->n_subgraphs; i++)
+        for (uint32_t j = 0; j < graph->subgraphs[i].n_tensors; j++)
+            used[graph->subgraphs[i].tensors[j].buffer] = true;
+    for (uint32_t i = 0; i < graph->n_metadata; i++)
+        used[graph->metadata[i].buffer] = true;
+    for (uint32_t i = 0; i < graph->n_opcodes; i++)
+        custom = custom || graph->opcodes[i].builtin == TQI_OP_CUSTOM;
+    for (uint32_t i = 0; i < graph->n_buffers; i++) {
+        graph->buffers[i].unreferenced = !used[i] && graph->buffers[i].content.size > 0;
+        if (custom && graph->buffers[i].unreferenced)
+            graph->keep_buffer_numbers = true;
+    }
+    return TQ_OK;
+}
+
 static int by_offset(const void *a, const void *b) {
     const tqi_tail *left = a, *right = b;
     return (left->offset > right->offset) - (left->offset < right->offset);
 }
 
-static bool all_zero(const tqi_graph *graph, const tqi_tail *range) {
-    const uint8_t *at = graph->source->data + range->offset;
-    for (uint64_t i = 0; i < range->size; i++)
-        if (at[i] != 0)
-            return false;
-    return true;
+static tq_status all_zero(const tqi_graph *graph, const tqi_tail *range, bool *zero,
+                          tq_error *error) {
+    uint8_t scratch[4096];
+    *zero = true;
+    for (uint64_t done = 0; done < range->size && *zero;) {
+        const uint8_t *at;
+        size_t n = (size_t)tqi_min_u64(sizeof scratch, range->size - done);
+        TQI_TRY(tqi_source_fetch(graph->source, range->offset + done, n, scratch, &at, error));
+        for (size_t i = 0; i < n && *zero; i++)
+            *zero = at[i] == 0;
+        done += n;
+    }
+    return TQ_OK;
+}
+
+/* A ZIP may come behind some padding. */
+static tq_status find_zip(const tqi_graph *graph, tqi_tail *tail, tq_error *error) {
+    uint8_t scratch[64];
+    const uint8_t *at;
+    size_t n = (size_t)tqi_min_u64(sizeof scratch, tail->size);
+    TQI_TRY(tqi_source_fetch(graph->source, tail->offset, n, scratch, &at, error));
+    size_t i = 0;
+    while (i < n && at[i] == 0)
+        i++;
+    tail->is_zip = i + 4 <= n && memcmp(at + i, "PK\3\4", 4) == 0;
+    return TQ_OK;
 }
 
 /* Calls for every operator with data behind the flatbuffer; counts when `ranges` is NULL. */
@@ -254,9 +294,10 @@ static uint32_t operator_ranges(const tqi_graph *graph, tqi_tail *ranges, bool d
             tqi_dispatch code;
             tqi_tail range = {
                 tqi_get_u64(&graph->view, op->source, TQI_OPERATOR_LARGE_CUSTOM_OPTIONS_OFFSET, 0),
-                tqi_get_u64(&graph->view, op->source, TQI_OPERATOR_LARGE_CUSTOM_OPTIONS_SIZE, 0)};
+                tqi_get_u64(&graph->view, op->source, TQI_OPERATOR_LARGE_CUSTOM_OPTIONS_SIZE, 0),
+                false};
             if (dispatch && tqi_dispatch_find(graph, op, &code))
-                range = (tqi_tail){code.offset, code.size};
+                range = (tqi_tail){code.offset, code.size, false};
             else if (dispatch || range.offset <= 1)
                 continue;
             if (ranges)
@@ -277,9 +318,9 @@ static tq_status find_tails(tqi_graph *graph, uint32_t end, tq_error *error) {
     for (uint32_t i = 0; i < graph->n_buffers; i++)
         if (graph->buffers[i].was_outside)
             used[n++] =
-                (tqi_tail){graph->buffers[i].content.offset, graph->buffers[i].content.size};
-    used[n++] = (tqi_tail){0, end};
-    used[n++] = (tqi_tail){graph->source->size, 0};
+                (tqi_tail){graph->buffers[i].content.offset, graph->buffers[i].content.size, false};
+    used[n++] = (tqi_tail){0, end, false};
+    used[n++] = (tqi_tail){graph->source->size, 0, false};
     qsort(used, n, sizeof *used, by_offset);
     uint32_t n_code = operator_ranges(graph, NULL, true);
     TQI_NEW(graph->arena, &code, n_code, error);
@@ -288,13 +329,16 @@ static tq_status find_tails(tqi_graph *graph, uint32_t end, tq_error *error) {
     uint64_t reached = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (used[i].offset > reached) {
-            tqi_tail gap = {reached, used[i].offset - reached};
-            bool keep = !all_zero(graph, &gap);
-            for (uint32_t j = 0; j < n_code && !keep; j++)
-                keep = code[j].offset < gap.offset + gap.size &&
-                       gap.offset < code[j].offset + code[j].size;
-            if (keep)
+            tqi_tail gap = {reached, used[i].offset - reached, false};
+            bool drop;
+            TQI_TRY(all_zero(graph, &gap, &drop, error));
+            for (uint32_t j = 0; j < n_code && drop; j++)
+                drop = !(code[j].offset < gap.offset + gap.size &&
+                         gap.offset < code[j].offset + code[j].size);
+            if (!drop) {
+                TQI_TRY(find_zip(graph, &gap, error));
                 graph->tails[graph->n_tails++] = gap;
+            }
         }
         if (used[i].offset + used[i].size > reached)
             reached = used[i].offset + used[i].size;
@@ -302,8 +346,9 @@ static tq_status find_tails(tqi_graph *graph, uint32_t end, tq_error *error) {
     return TQ_OK;
 }
 
-static tq_status check_identity(const tqi_source *source, tq_error *error) {
+static tq_status check_identity(tqi_source *source, tq_error *error) {
     const uint8_t *data = source->data;
+    TQI_TRY(tqi_source_load(source, 0, tqi_min_u64(8, source->size), error));
     if (source->size >= 4 && memcmp(data, "PK\3\4", 4) == 0)
         return tqi_fail_at(error, TQ_ERR_NOT_A_MODEL, 0,
                            "this is a ZIP (a .task bundle?), not a .tflite");
@@ -316,14 +361,13 @@ static tq_status check_identity(const tqi_source *source, tq_error *error) {
     return TQ_OK;
 }
 
-tq_status tqi_graph_load(tqi_graph *graph, const tqi_source *source, tqi_arena *arena,
-                         tq_error *error) {
+tq_status tqi_graph_load(tqi_graph *graph, tqi_source *source, tqi_arena *arena, tq_error *error) {
     TQI_TRY(check_identity(source, error));
     uint64_t addressable = tqi_min_u64(source->size, UINT32_MAX);
     *graph = (tqi_graph){
         .view = {source->data, (uint32_t)addressable}, .source = source, .arena = arena};
     uint32_t end;
-    TQI_TRY(tqi_verify(&graph->view, &tqi_model_table, &end, error));
+    TQI_TRY(tqi_verify(&graph->view, source, &tqi_model_table, &end, error));
     graph->root = tqi_follow(&graph->view, 0);
     graph->schema_version = tqi_get_u32(&graph->view, graph->root, TQI_MODEL_VERSION, 0);
     graph->description = text(&graph->view, graph->root, TQI_MODEL_DESCRIPTION);
@@ -342,5 +386,6 @@ tq_status tqi_graph_load(tqi_graph *graph, const tqi_source *source, tqi_arena *
     }
     TQI_TRY(load_metadata(graph, error));
     TQI_TRY(load_signatures(graph, error));
+    TQI_TRY(find_unreferenced(graph, error));
     return find_tails(graph, end, error);
 }

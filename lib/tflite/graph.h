@@ -15,8 +15,7 @@
 typedef struct tqi_quantization {
     uint32_t count; /* scales */
     int32_t dim;
-    float *scale; /* filled when the tensor's content is made */
-    bool filled;
+    const float *scale; /* filled in when the tensor's content is made */
 } tqi_quantization;
 
 typedef struct tqi_tensor {
@@ -63,8 +62,9 @@ typedef struct tqi_opcode {
 
 typedef struct tqi_buffer {
     tqi_content content;
-    bool was_outside; /* in the source: behind the flatbuffer */
-    bool has_data;    /* the table has a data vector, if only an empty one */
+    bool was_outside;  /* in the source: behind the flatbuffer */
+    bool has_data;     /* the table has a data vector, if only an empty one */
+    bool unreferenced; /* in the source: by no tensor and no metadata */
 } tqi_buffer;
 
 typedef struct tqi_metadata {
@@ -82,6 +82,7 @@ typedef struct tqi_signature {
 /* A range behind the flatbuffer that no table refers to. */
 typedef struct tqi_tail {
     uint64_t offset, size;
+    bool is_zip; /* associated files */
 } tqi_tail;
 
 typedef struct tqi_graph {
@@ -101,12 +102,12 @@ typedef struct tqi_graph {
     uint32_t n_legacy_metadata;
     uint32_t n_opcodes, n_subgraphs, n_buffers, n_metadata, n_signatures, n_tails;
     uint32_t opcode_capacity, buffer_capacity;
-    bool edited; /* no longer a faithful copy: the writer may choose the form */
+    bool keep_buffer_numbers; /* something that is not understood may hold some */
+    bool edited;              /* no longer a faithful copy: the writer may choose the form */
 } tqi_graph;
 
 /* Verifies the source and builds the graph in `arena`; both must outlive it. */
-tq_status tqi_graph_load(tqi_graph *graph, const tqi_source *source, tqi_arena *arena,
-                         tq_error *error);
+tq_status tqi_graph_load(tqi_graph *graph, tqi_source *source, tqi_arena *arena, tq_error *error);
 
 /* The int32 elements of a vector of the file, as an array. */
 tq_status tqi_borrow_i32(const tqi_view *view, tqi_vector vector, tqi_arena *arena,

@@ -83,20 +83,11 @@ static void place_options(tqi_layout *layout) {
 
 /* ---- what no table refers to ---- */
 
-/* An associated-files ZIP is found from its end. */
-static bool is_zip(const tqi_graph *graph, const tqi_tail *tail) {
-    const uint8_t *at = graph->source->data + tail->offset;
-    for (uint64_t i = 0; i + 4 <= tail->size; i++)
-        if (at[i] != 0) /* padding may come before */
-            return memcmp(at + i, "PK\3\4", 4) == 0;
-    return false;
-}
-
 /* A custom operator other than those that tqi_dispatch_find() understands might hold places
  * in the file, which then must not change. */
 static bool may_move(const tqi_graph *graph) {
     for (uint32_t i = 0; i < graph->n_tails; i++) {
-        if (is_zip(graph, &graph->tails[i]))
+        if (graph->tails[i].is_zip)
             continue;
         for (uint32_t s = 0; s < graph->n_subgraphs; s++) {
             const tqi_subgraph *subgraph = &graph->subgraphs[s];
@@ -128,7 +119,7 @@ static tq_status place_tails(tqi_layout *layout, tq_error *error) {
     for (uint32_t i = 0; i < graph->n_tails; i++) {
         const tqi_tail *tail = &graph->tails[i];
         uint64_t at = tail->offset;
-        if (!stay && is_zip(graph, tail)) {
+        if (!stay && tail->is_zip) {
             at = layout->size;
         } else if (!stay) { /* at the same place within a page */
             uint64_t within = tail->offset % PAGE;

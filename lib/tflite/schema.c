@@ -65,7 +65,7 @@ TABLE_EXTERN(tqi_subgraph_table, "SubGraph", TABLES("tensors", tqi_tensor_table)
              TABLES("operators", tqi_operator_table), STRING("name"),
              SCALAR("debug_metadata_index", 4));
 
-TABLE_EXTERN(tqi_buffer_table, "Buffer", VECTOR("data", 1, 16), SCALAR("offset", 8),
+TABLE_EXTERN(tqi_buffer_table, "Buffer", BULK("data", 1, 16), SCALAR("offset", 8),
              SCALAR("size", 8));
 
 TABLE_EXTERN(tqi_metadata_table, "Metadata", STRING("name"), SCALAR("buffer", 4));

@@ -9,6 +9,8 @@
     { name, TQI_FIELD_SCALAR, size, size, 0 }
 #define VECTOR(name, size, align)                                                                  \
     { name, TQI_FIELD_VECTOR, size, align, 0 }
+#define BULK(name, size, align)                                                                    \
+    { name, TQI_FIELD_BULK, size, align, 0 }
 #define STRING(name)                                                                               \
     { name, TQI_FIELD_STRING, 1, 1, 0 }
 #define CHILD(name, table)                                                                         \
