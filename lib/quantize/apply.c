@@ -16,6 +16,7 @@ typedef struct applier {
     tqi_encoder **chains; /* by buffer: encoders of its contents */
     uint32_t **remaining; /* by subgraph and tensor: operators that still read it */
     uint32_t empty;       /* a buffer without data */
+    uint64_t channels;    /* of all encoders */
     tq_error *error;
 } applier;
 
@@ -45,6 +46,18 @@ static bool same_encoding(const tqi_encoder *a, const tqi_encoder *b) {
                      (a->outer == b->outer && a->channels == b->channels && a->inner == b->inner));
 }
 
+/* Scales are held in memory; an honest model has no more channels than weights. */
+static tq_status count_channels(applier *a, const tqi_constant *c, uint64_t channels) {
+    a->channels += channels;
+    if (a->channels <= a->graph->source->size)
+        return TQ_OK;
+    tq_status status = tqi_fail(a->error, TQ_ERR_UNSUPPORTED,
+                                "the same weights are used under too many different shapes");
+    a->error->subgraph = (int32_t)c->subgraph;
+    a->error->tensor = (int32_t)c->tensor;
+    return status;
+}
+
 static tq_status add_encoder(applier *a, const tqi_constant *c, const tqi_decision *decision,
                              int32_t to_type, tqi_encoder **out) {
     const tqi_subgraph *s = &a->graph->subgraphs[c->subgraph];
@@ -69,8 +82,10 @@ static tq_status add_encoder(applier *a, const tqi_constant *c, const tqi_decisi
             return TQ_OK;
         }
     }
-    if (to_type == TQI_TYPE_INT8)
+    if (to_type == TQI_TYPE_INT8) {
+        TQI_TRY(count_channels(a, c, e->channels));
         TQI_NEW(a->arena, &e->scale, e->channels, a->error);
+    }
     TQI_TRY(tqi_encoder_init(e, a->arena, a->error));
     tqi_content content = {TQI_CONTENT_PRODUCED, e->producer.size, 0, NULL, &e->producer};
     TQI_TRY(tqi_add_buffer(&a->result->graph, &content, &e->buffer, a->error));

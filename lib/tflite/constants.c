@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tflite/constants.h"
 
+#include "base/checked.h"
 #include "tflite/sparsity.h"
 
 /* The operator of this kind that makes `tensor` from one input alone, or -1. */
@@ -58,6 +59,8 @@ static void measure(const tqi_graph *graph, const tqi_subgraph *s, const tqi_use
         uint64_t elements;
         c->values = bits >= 8 ? stored / (bits / 8) : 0;
         c->bytes += tqi_sparsity_bytes(&graph->view, storage->sparsity);
+        /* a hostile file counts the same index vector many times */
+        c->bytes = tqi_min_u64(c->bytes, graph->source->size);
         c->well_formed = c->well_formed && tqi_tensor_elements(storage, &elements) &&
                          elements == c->elements && c->values <= c->elements;
     } else if (tqi_type_bytes(storage->type, c->elements, &needed)) {

@@ -120,6 +120,32 @@ static tq_status load_tensor(tqi_graph *graph, int32_t subgraph, int32_t index, 
     return TQ_OK;
 }
 
+void tqi_details_tensors(const tqi_view *view, const tqi_tensor *tensor, int32_t named[2]) {
+    enum { CUSTOM = 1 };
+    named[0] = named[1] = -1;
+    if (!tensor->old_quantization ||
+        tqi_get_i8(view, tensor->old_quantization, TQI_QUANT_DETAILS_TYPE, 0) <= CUSTOM)
+        return;
+    uint32_t details = tqi_get_table(view, tensor->old_quantization, TQI_QUANT_DETAILS);
+    if (!details)
+        return;
+    /* the fields have the same ids in both */
+    named[0] = tqi_get_i32(view, details, TQI_BLOCKWISE_SCALES, 0);
+    named[1] = tqi_get_i32(view, details, TQI_BLOCKWISE_ZERO_POINTS, 0);
+}
+
+static tq_status check_details(const tqi_graph *graph, int32_t subgraph, int32_t index,
+                               tq_error *error) {
+    const tqi_subgraph *s = &graph->subgraphs[subgraph];
+    int32_t named[2];
+    tqi_details_tensors(&graph->view, &s->tensors[index], named);
+    for (int i = 0; i < 2; i++)
+        if (named[i] < -1 || (named[i] >= 0 && (uint32_t)named[i] >= s->n_tensors))
+            return bad(error, subgraph, TQ_NO_INDEX, index, s->tensors[index].old_quantization,
+                       "the tensor index of quantization details", named[i]);
+    return TQ_OK;
+}
+
 /* A list of tensor indices; a private copy, since edits renumber. */
 static tq_status load_indices(tqi_graph *graph, int32_t subgraph, int32_t op, uint32_t table,
                               uint32_t field, int32_t **list, uint32_t *count, tq_error *error) {
@@ -171,6 +197,8 @@ static tq_status load_subgraph(tqi_graph *graph, uint32_t index, tq_error *error
     for (uint32_t i = 0; i < tensors.count; i++)
         TQI_TRY(load_tensor(graph, (int32_t)index, (int32_t)i, &subgraph->tensors[i],
                             tqi_element(view, tensors, i), error));
+    for (uint32_t i = 0; i < tensors.count; i++)
+        TQI_TRY(check_details(graph, (int32_t)index, (int32_t)i, error));
     TQI_TRY(load_indices(graph, (int32_t)index, TQ_NO_INDEX, subgraph->source, TQI_SUBGRAPH_INPUTS,
                          &subgraph->inputs, &subgraph->n_inputs, error));
     TQI_TRY(load_indices(graph, (int32_t)index, TQ_NO_INDEX, subgraph->source, TQI_SUBGRAPH_OUTPUTS,

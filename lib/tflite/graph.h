@@ -118,6 +118,10 @@ bool tqi_tensor_elements(const tqi_tensor *tensor, uint64_t *elements);
 /* Bytes that `elements` of this type take; false if the type has no fixed size. */
 bool tqi_type_bytes(int32_t type, uint64_t elements, uint64_t *bytes);
 
+/* Blockwise and multi-axis quantization names the tensors of its scales and zero points by index:
+ * named[0] and named[1], or -1. */
+void tqi_details_tensors(const tqi_view *view, const tqi_tensor *tensor, int32_t named[2]);
+
 static inline const tqi_content *tqi_tensor_content(const tqi_graph *graph,
                                                     const tqi_tensor *tensor) {
     return &graph->buffers[tensor->buffer].content;

@@ -53,6 +53,11 @@ tq_status tqi_find_uses(const tqi_graph *graph, uint32_t subgraph, tqi_arena *ar
         }
     mark(uses->boundary, s->inputs, s->n_inputs);
     mark(uses->boundary, s->outputs, s->n_outputs);
+    for (uint32_t i = 0; i < s->n_tensors; i++) {
+        int32_t named[2];
+        tqi_details_tensors(&graph->view, &s->tensors[i], named);
+        mark(uses->boundary, named, 2);
+    }
     mark_signatures(graph, subgraph, uses->boundary);
     return TQ_OK;
 }

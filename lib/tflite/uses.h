@@ -14,7 +14,8 @@ typedef struct tqi_uses {
     int32_t *producer; /* by tensor: operator, or -1 */
     uint32_t *first;   /* uses of tensor t: list[first[t]] up to list[first[t + 1]] */
     tqi_use *list;     /* in the order of operators */
-    bool *boundary;    /* an input or output of the subgraph, or named by a signature */
+    bool *boundary;    /* an input or output of the subgraph, or named by a signature or by
+                         another tensor's quantization */
 } tqi_uses;
 
 tq_status tqi_find_uses(const tqi_graph *graph, uint32_t subgraph, tqi_arena *arena, tqi_uses *uses,
