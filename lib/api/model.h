@@ -40,6 +40,8 @@ static inline const tqi_graph *tqi_model_graph(const tq_model *model) {
 tq_status tqi_model_create(tqi_input *input, tq_model **model, tq_error *error);
 /* Makes the result from the plan, and the size of the file. */
 tq_status tqi_model_apply(tq_model *model, tq_error *error);
+/* The same, after constants turned out not to be encodable: they are left alone. */
+tq_status tqi_model_refuse(tq_model *model, tq_error *error);
 
 /* Copies an options struct of any age over `known`, which holds the defaults. */
 tq_status tqi_read_options(void *known, size_t known_size, const void *given, const char *name,

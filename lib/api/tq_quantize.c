@@ -35,16 +35,35 @@ void tq_recipe_free(tq_recipe *recipe) {
     (void)recipe; /* presets are static */
 }
 
+/* Constants whose encoder met values that can't be encoded are left alone from now on. */
+static void refuse_failed(tq_model *model) {
+    for (uint32_t i = 0; i < model->plan.constants.count; i++) {
+        const tqi_encoder *e = model->result.encoders[i];
+        uint32_t reason = e ? atomic_load(&e->failed) : TQ_REASON_NONE;
+        if (reason != TQ_REASON_NONE)
+            tqi_plan_refuse(&model->plan, i, reason);
+    }
+}
+
 tq_status tqi_model_apply(tq_model *model, tq_error *error) {
     tqi_input *input = model->input;
-    tqi_arena_free(&model->edits);
-    TQI_TRY(tqi_apply(&model->result, &model->plan, &input->graph, &input->kernels, &model->edits,
-                      error));
+    tq_status status;
+    while (tqi_arena_free(&model->edits),
+           (status = tqi_apply(&model->result, &model->plan, &input->graph, &input->kernels,
+                               &model->edits, error)) == (tq_status)TQI_NOT_ENCODABLE)
+        refuse_failed(model);
+    if (status != TQ_OK)
+        return status;
     tqi_layout layout;
-    tq_status status = tqi_layout_make(&layout, tqi_model_graph(model), &input->heap, error);
+    status = tqi_layout_make(&layout, tqi_model_graph(model), &input->heap, error);
     model->file_size = layout.size;
     tqi_layout_free(&layout);
     return status;
+}
+
+tq_status tqi_model_refuse(tq_model *model, tq_error *error) {
+    refuse_failed(model);
+    return tqi_model_apply(model, error);
 }
 
 static tq_status quantize(const tq_model *model, const tq_recipe *recipe,

@@ -29,16 +29,6 @@ static tq_status read_options(const tq_save_options *given, save_options *option
     return TQ_OK;
 }
 
-/* Constants whose encoder met values that can't be encoded are left alone from now on. */
-static void refuse_failed(tq_model *model) {
-    for (uint32_t i = 0; i < model->plan.constants.count; i++) {
-        const tqi_encoder *e = model->result.encoders[i];
-        uint32_t reason = e ? atomic_load(&e->failed) : TQ_REASON_NONE;
-        if (reason != TQ_REASON_NONE)
-            tqi_plan_refuse(&model->plan, i, reason);
-    }
-}
-
 /* Writing again after a refusal starts from the beginning, which a callback can't undo: a dry
  * run settles what can be encoded. */
 static tq_status write_once(tq_model *model, tqi_sink *sink, const save_options *options,
@@ -56,8 +46,7 @@ static tq_status settle(tq_model *model, const save_options *options, tq_error *
     tqi_sink_null(&nothing);
     tq_status status;
     while ((status = write_once(model, &nothing, options, error)) == (tq_status)TQI_NOT_ENCODABLE) {
-        refuse_failed(model);
-        TQI_TRY(tqi_model_apply(model, error));
+        TQI_TRY(tqi_model_refuse(model, error));
     }
     model->saved = status == TQ_OK;
     return status;
@@ -109,8 +98,7 @@ static tq_status save_file(tq_model *model, const char *path, const tq_save_opti
         tqi_sink_file_abort(&sink);
         if (status != (tq_status)TQI_NOT_ENCODABLE)
             return status;
-        refuse_failed(model);
-        TQI_TRY(tqi_model_apply(model, error));
+        TQI_TRY(tqi_model_refuse(model, error));
     }
 }
 
@@ -154,8 +142,7 @@ static tq_status save_memory(tq_model *model, const tq_save_options *given, void
         tqi_free(heap, bytes, (size_t)total);
         if (status != (tq_status)TQI_NOT_ENCODABLE)
             return status;
-        refuse_failed(model);
-        TQI_TRY(tqi_model_apply(model, error));
+        TQI_TRY(tqi_model_refuse(model, error));
     }
 }
 

@@ -164,6 +164,8 @@ static void pool_vector(tqi_emitter *emitter, uint32_t slot, const tqi_field *fi
     tqi_blocks *pool = &emitter->pool;
     uint32_t alignment = field->align > 4 ? field->align : 4;
     uint32_t before = pool->size;
+    if (alignment > emitter->pool_alignment)
+        emitter->pool_alignment = alignment;
     align(emitter, pool, alignment, 4);
     uint32_t begin = pool->size;
     append(emitter, pool, &count, 4);
@@ -176,7 +178,7 @@ static void pool_vector(tqi_emitter *emitter, uint32_t slot, const tqi_field *fi
 }
 
 void tqi_emit_finish(tqi_emitter *emitter) {
-    align(emitter, &emitter->out, 16, 0);
+    align(emitter, &emitter->out, emitter->pool_alignment ? emitter->pool_alignment : 4, 0);
     uint32_t base = emitter->out.size;
     append(emitter, &emitter->out, emitter->pool.bytes, emitter->pool.size);
     for (uint32_t i = 0; i < emitter->links.size && emitter->status == TQ_OK; i += 8)
@@ -197,7 +199,9 @@ void tqi_record_begin(tqi_record *record, const tqi_table *table, const tqi_view
     }
 }
 
-void tqi_record_scalar(tqi_record *record, uint32_t field, uint64_t value) {
+void tqi_record_scalar(tqi_record *record, uint32_t field, uint64_t value, uint64_t otherwise) {
+    if (value == otherwise && !tqi_record_has(record, field))
+        return;
     record->value[field] = (tqi_value){TQI_VALUE_SCALAR, 0, value, NULL};
 }
 

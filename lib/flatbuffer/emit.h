@@ -25,6 +25,7 @@ typedef struct tqi_emitter {
     tqi_heap *heap;
     tqi_blocks out;   /* the flatbuffer; vtables are shared in it */
     tqi_blocks pool;  /* strings and vectors of scalars */
+    uint32_t pool_alignment;
     tqi_blocks links; /* pairs of a slot in `out` and a position in `pool` */
     tq_status status;
     tq_error *error;
@@ -60,7 +61,8 @@ void tqi_emit_end(tqi_emitter *emitter);
 /* All fields as the source table at `source` has them; 0: all absent. */
 void tqi_record_begin(tqi_record *record, const tqi_table *table, const tqi_view *view,
                       uint32_t source);
-void tqi_record_scalar(tqi_record *record, uint32_t field, uint64_t value);
+/* A field that is not there and would get its default is left out. */
+void tqi_record_scalar(tqi_record *record, uint32_t field, uint64_t value, uint64_t otherwise);
 void tqi_record_vector(tqi_record *record, uint32_t field, const void *data, uint32_t count);
 void tqi_record_string(tqi_record *record, uint32_t field, const char *text);
 void tqi_record_later(tqi_record *record, uint32_t field);

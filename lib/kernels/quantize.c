@@ -67,16 +67,10 @@ TQI_INLINE void quantize_row(const void *x, void *q, size_t n, float scale, tqi_
 
 TQI_INLINE void quantize_row_to(const void *x, void *q, size_t n, float scale, tqi_sums *sums,
                                 tqi_source from, tqi_target to) {
-    switch (to) {
-    case TQI_S8:
+    if (to == TQI_S8) {
         quantize_row(x, q, n, scale, sums, from, TQI_S8);
-        break;
-    case TQI_S4:
-        quantize_row(x, q, n, scale, sums, from, TQI_S4);
-        break;
-    case TQI_S2:
-        quantize_row(x, q, n, scale, sums, from, TQI_S2);
-        break;
+    } else {
+        quantize_row(x, q, n, scale, sums, from, to == TQI_S4 ? TQI_S4 : TQI_S2);
     }
 }
 

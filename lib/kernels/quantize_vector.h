@@ -177,24 +177,35 @@ static void LEVEL(quantize_bf16_s8)(const void *x, int8_t *q, size_t n, float sc
     quantize_row(x, q, n, scale, sums, TQI_BF16, TQI_S8);
 }
 
+/* s4 and s2 are one piece of code each for float32 and float16, to keep it small. */
+TQI_NOINLINE void LEVEL(quantize_f32_narrow)(const void *x, uint8_t *q, size_t n, float scale,
+                                             tqi_sums *sums, tqi_target to) {
+    quantize_row(x, q, n, scale, sums, TQI_F32, to == TQI_S4 ? TQI_S4 : TQI_S2);
+}
+
+TQI_NOINLINE void LEVEL(quantize_f16_narrow)(const void *x, uint8_t *q, size_t n, float scale,
+                                             tqi_sums *sums, tqi_target to) {
+    quantize_row(x, q, n, scale, sums, TQI_F16, to == TQI_S4 ? TQI_S4 : TQI_S2);
+}
+
 static void LEVEL(quantize_f32_s4)(const void *x, uint8_t *q, size_t n, float scale,
                                    tqi_sums *sums) {
-    quantize_row(x, q, n, scale, sums, TQI_F32, TQI_S4);
+    LEVEL(quantize_f32_narrow)(x, q, n, scale, sums, TQI_S4);
 }
 
 static void LEVEL(quantize_f16_s4)(const void *x, uint8_t *q, size_t n, float scale,
                                    tqi_sums *sums) {
-    quantize_row(x, q, n, scale, sums, TQI_F16, TQI_S4);
+    LEVEL(quantize_f16_narrow)(x, q, n, scale, sums, TQI_S4);
 }
 
 static void LEVEL(quantize_f32_s2)(const void *x, uint8_t *q, size_t n, float scale,
                                    tqi_sums *sums) {
-    quantize_row(x, q, n, scale, sums, TQI_F32, TQI_S2);
+    LEVEL(quantize_f32_narrow)(x, q, n, scale, sums, TQI_S2);
 }
 
 static void LEVEL(quantize_f16_s2)(const void *x, uint8_t *q, size_t n, float scale,
                                    tqi_sums *sums) {
-    quantize_row(x, q, n, scale, sums, TQI_F16, TQI_S2);
+    LEVEL(quantize_f16_narrow)(x, q, n, scale, sums, TQI_S2);
 }
 
 /* ------------------------------------------------------------- columns -- */

@@ -17,6 +17,7 @@ typedef struct applier {
     uint32_t **remaining; /* by subgraph and tensor: operators that still read it */
     uint32_t empty;       /* a buffer without data */
     uint64_t channels;    /* of all encoders */
+    bool refused;
     tq_error *error;
 } applier;
 
@@ -87,12 +88,26 @@ static tq_status add_encoder(applier *a, const tqi_constant *c, const tqi_decisi
         TQI_NEW(a->arena, &e->scale, e->channels, a->error);
     }
     TQI_TRY(tqi_encoder_init(e, a->arena, a->error));
-    tqi_content content = {TQI_CONTENT_PRODUCED, e->producer.size, 0, NULL, &e->producer};
-    TQI_TRY(tqi_add_buffer(&a->result->graph, &content, &e->buffer, a->error));
     e->next = a->chains[buffer];
     a->chains[buffer] = e;
     *out = e;
     return TQ_OK;
+}
+
+/* Small results are made at once: only so can equal ones be found that come from different
+ * constants, as the codes of channels with one weight do. */
+static tq_status add_result(applier *a, tqi_encoder *e) {
+    enum { SMALL = 4096 };
+    tqi_content content = {TQI_CONTENT_PRODUCED, e->producer.size, 0, NULL, &e->producer};
+    if (e->buffer != 0)
+        return TQ_OK;
+    if (e->producer.size <= SMALL && e->producer.tiles == 1) {
+        uint8_t *memory = NULL;
+        TQI_NEW(a->arena, &memory, e->producer.size, a->error);
+        TQI_TRY(tqi_encoder_run(e, memory, a->error));
+        content = (tqi_content){TQI_CONTENT_MEMORY, e->producer.size, 0, memory, NULL};
+    }
+    return tqi_add_buffer(&a->result->graph, &content, &e->buffer, a->error);
 }
 
 /* ---- the way to the stored data goes ---- */
@@ -168,6 +183,12 @@ static tq_status apply_one(applier *a, uint32_t index) {
     tqi_encoder *e;
     TQI_TRY(add_encoder(a, c, decision, types[decision->action], &e));
     a->result->encoders[index] = e;
+    tq_status status = add_result(a, e);
+    if (status == (tq_status)TQI_NOT_ENCODABLE) {
+        a->refused = true; /* go on: all such constants are found in one go */
+        return TQ_OK;
+    }
+    TQI_TRY(status);
     a->result->changed = true;
 
     tqi_tensor *tensor = &edited(a, c)->tensors[c->tensor];
@@ -232,5 +253,7 @@ tq_status tqi_apply(tqi_result *result, const tqi_plan *plan, const tqi_graph *g
     TQI_TRY(prepare(&a));
     for (uint32_t i = 0; i < plan->constants.count; i++)
         TQI_TRY(apply_one(&a, i));
+    if (a.refused)
+        return (tq_status)TQI_NOT_ENCODABLE;
     return tqi_graph_compact(&result->graph, error);
 }

@@ -320,8 +320,27 @@ tq_status tqi_encoder_init(tqi_encoder *e, tqi_arena *arena, tq_error *error) {
         e->producer.measure = int8 && !rows ? measure_spread : NULL;
         e->producer.peek = int8 && rows ? peek_rows : NULL;
     }
+    e->heap = arena->heap;
     TQI_NEW(arena, &e->sums, e->producer.tiles, error);
     return TQ_OK;
+}
+
+tq_status tqi_encoder_run(tqi_encoder *e, void *result, tq_error *error) {
+    void *scratch = tqi_alloc(e->heap, e->producer.scratch);
+    if (!scratch)
+        return tqi_no_memory(e->heap, e->producer.scratch, error);
+    uint64_t offset;
+    const uint8_t *bytes;
+    size_t size;
+    tq_status status = TQ_OK;
+    if (e->producer.measure)
+        status = e->producer.measure(&e->producer, scratch, error);
+    if (status == TQ_OK)
+        status = e->producer.tile(&e->producer, 0, scratch, &offset, &bytes, &size, error);
+    if (status == TQ_OK)
+        memcpy(result, bytes, size);
+    tqi_free(e->heap, scratch, e->producer.scratch);
+    return status;
 }
 
 tqi_sums tqi_encoder_sums(const tqi_encoder *e) {

@@ -11,6 +11,7 @@
 typedef struct tqi_encoder {
     tqi_producer producer; /* first: the writer hands it back */
     const tqi_kernels *kernels;
+    tqi_heap *heap;
     const tqi_source *source;
     const tqi_view *view;
     const tqi_tensor *sparse; /* the stored tensor, where it is sparse */
@@ -31,6 +32,8 @@ typedef struct tqi_encoder {
 
 /* The fields down to `values` and `quantization` are set by the caller. */
 tq_status tqi_encoder_init(tqi_encoder *encoder, tqi_arena *arena, tq_error *error);
+/* Makes the whole result of an encoder with one tile. */
+tq_status tqi_encoder_run(tqi_encoder *encoder, void *result, tq_error *error);
 tqi_sums tqi_encoder_sums(const tqi_encoder *encoder);
 
 #endif

@@ -26,9 +26,9 @@ static uint32_t emit_opcode(tqi_head *head, const void *context, uint32_t i) {
         int32_t old = code->builtin;
         if (old > TQI_OP_PLACEHOLDER_FOR_GREATER_OP_CODES)
             old = TQI_OP_PLACEHOLDER_FOR_GREATER_OP_CODES;
-        tqi_record_scalar(&record, TQI_OPCODE_DEPRECATED_BUILTIN_CODE, (uint64_t)old);
-        tqi_record_scalar(&record, TQI_OPCODE_BUILTIN_CODE, (uint64_t)code->builtin);
-        tqi_record_scalar(&record, TQI_OPCODE_VERSION, (uint64_t)code->version);
+        tqi_record_scalar(&record, TQI_OPCODE_DEPRECATED_BUILTIN_CODE, (uint64_t)old, 0);
+        tqi_record_scalar(&record, TQI_OPCODE_BUILTIN_CODE, (uint64_t)code->builtin, 0);
+        tqi_record_scalar(&record, TQI_OPCODE_VERSION, (uint64_t)code->version, 1);
     }
     return tqi_emit_record(&head->emitter, &record);
 }
@@ -39,8 +39,8 @@ static uint32_t emit_buffer(tqi_head *head, const void *context, uint32_t i) {
     tqi_record record;
     tqi_record_begin(&record, &tqi_buffer_table, &head->graph->view, 0);
     if (head->outside[i]) {
-        tqi_record_scalar(&record, TQI_BUFFER_OFFSET, 0);
-        tqi_record_scalar(&record, TQI_BUFFER_SIZE, buffer->content.size);
+        tqi_record_scalar(&record, TQI_BUFFER_OFFSET, 1, 0);
+        tqi_record_scalar(&record, TQI_BUFFER_SIZE, buffer->content.size, 0);
     } else if (buffer->content.size > 0) {
         tqi_record_later(&record, TQI_BUFFER_DATA);
     } else if (buffer->has_data) {
@@ -57,7 +57,7 @@ static uint32_t emit_metadata(tqi_head *head, const void *context, uint32_t i) {
     tqi_record record;
     tqi_record_begin(&record, &tqi_metadata_table, &head->graph->view, entry->source);
     if (head->graph->edited)
-        tqi_record_scalar(&record, TQI_METADATA_BUFFER, entry->buffer);
+        tqi_record_scalar(&record, TQI_METADATA_BUFFER, entry->buffer, 0);
     return tqi_emit_record(&head->emitter, &record);
 }
 
@@ -74,7 +74,7 @@ static void emit_new_quantization(tqi_head *head, uint32_t slot, const tqi_quant
     tqi_record_begin(&record, &tqi_quantization_parameters_table, &head->graph->view, 0);
     tqi_record_later(&record, TQI_QUANT_SCALE);
     tqi_record_vector(&record, TQI_QUANT_ZERO_POINT, zeros, q->count);
-    tqi_record_scalar(&record, TQI_QUANT_QUANTIZED_DIMENSION, (uint64_t)q->dim);
+    tqi_record_scalar(&record, TQI_QUANT_QUANTIZED_DIMENSION, (uint64_t)q->dim, 0);
     tqi_emit_link(out, slot, tqi_emit_record(out, &record));
     uint32_t scales = tqi_emit_blank(out, q->count, sizeof(float));
     tqi_emit_link(out, record.slot[TQI_QUANT_SCALE], scales);
@@ -84,7 +84,7 @@ static void emit_new_quantization(tqi_head *head, uint32_t slot, const tqi_quant
 static void renumber_scalar(tqi_record *record, uint32_t field, const tqi_subgraph *subgraph) {
     int32_t old = tqi_get_i32(record->view, record->source, field, 0);
     if (old >= 0 && tqi_record_has(record, field))
-        tqi_record_scalar(record, field, (uint32_t)subgraph->renumbered[old]);
+        tqi_record_scalar(record, field, (uint32_t)subgraph->renumbered[old], 0);
 }
 
 /* Blockwise and multi-axis details name the tensors of their scales by index. */
@@ -123,9 +123,9 @@ static uint32_t emit_tensor(tqi_head *head, const void *context, uint32_t i) {
     tqi_record record;
     tqi_record_begin(&record, &tqi_tensor_table, &head->graph->view, tensor->source);
     if (head->graph->edited)
-        tqi_record_scalar(&record, TQI_TENSOR_BUFFER, tensor->buffer);
+        tqi_record_scalar(&record, TQI_TENSOR_BUFFER, tensor->buffer, 0);
     if (tensor->edited) {
-        tqi_record_scalar(&record, TQI_TENSOR_TYPE, (uint64_t)tensor->type);
+        tqi_record_scalar(&record, TQI_TENSOR_TYPE, (uint64_t)tensor->type, 0);
         if (!tensor->sparsity)
             tqi_record_drop(&record, TQI_TENSOR_SPARSITY);
     }
@@ -177,7 +177,7 @@ static uint32_t emit_operator(tqi_head *head, const void *context, uint32_t i) {
     tqi_record record;
     tqi_record_begin(&record, &tqi_operator_table, view, op->source);
     if (head->graph->edited) {
-        tqi_record_scalar(&record, TQI_OPERATOR_OPCODE_INDEX, op->opcode);
+        tqi_record_scalar(&record, TQI_OPERATOR_OPCODE_INDEX, op->opcode, 0);
         set_indices(&record, TQI_OPERATOR_INPUTS, op->inputs, op->n_inputs);
         set_indices(&record, TQI_OPERATOR_OUTPUTS, op->outputs, op->n_outputs);
         set_indices(&record, TQI_OPERATOR_INTERMEDIATES, op->intermediates, op->n_intermediates);

@@ -54,6 +54,7 @@ static void add_segment(tqi_layout *layout, uint64_t offset, bool counted,
 
 static void place_buffers(tqi_layout *layout, bool outside) {
     const tqi_head *head = &layout->head;
+    bool any = false;
     uint8_t *bytes = head->emitter.out.bytes;
     for (uint32_t i = 0; i < head->graph->n_buffers; i++) {
         const tqi_content *content = &head->graph->buffers[i].content;
@@ -66,7 +67,10 @@ static void place_buffers(tqi_layout *layout, bool outside) {
         else
             tqi_store_u32(bytes + slot, (uint32_t)(at - 4 - slot));
         add_segment(layout, at, !outside, content);
+        any = true;
     }
+    if (any && outside)
+        layout->size += ALIGNMENT;
 }
 
 static void place_options(tqi_layout *layout) {
@@ -179,8 +183,6 @@ tq_status tqi_layout_make(tqi_layout *layout, const tqi_graph *graph, tqi_heap *
     place_buffers(layout, true);
     place_options(layout);
     TQI_TRY(place_tails(layout, error));
-    if (graph->n_tails == 0)
-        layout->size = tqi_align_up(layout->size, ALIGNMENT);
     return follow_bytecode(layout, error);
 }
 

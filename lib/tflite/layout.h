@@ -7,6 +7,9 @@
 
 #include "tflite/head.h"
 
+/* Between the last content and the end of the file. */
+enum { TQI_MAX_END_PADDING = 16 };
+
 typedef struct tqi_segment {
     uint64_t offset; /* of its bytes in the output */
     bool counted;    /* the 4 bytes before hold its size: an inline vector */

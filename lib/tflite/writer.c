@@ -42,6 +42,7 @@ typedef struct writer {
     size_t scratch_size, scratch_stride;
     uint64_t done;
     uint64_t written; /* sequential sinks: what has gone out */
+    bool refused;
     tq_error *error;
 } writer;
 
@@ -143,6 +144,10 @@ static tq_status run_window(writer *w, uint32_t count) {
             run_job(w, i, 0);
     for (uint32_t i = 0; i < count; i++) {
         result *r = &w->results[i];
+        if (r->status == (tq_status)TQI_NOT_ENCODABLE) {
+            w->refused = true; /* go on: all that can't be encoded is found in one pass */
+            continue;
+        }
         if (r->status != TQ_OK) {
             *w->error = r->error;
             return r->status;
@@ -204,6 +209,8 @@ static tq_status run(writer *w) {
         TQI_TRY(put(w, 0, head->bytes, head->size));
     }
     TQI_TRY(run_phase(w, WRITE));
+    if (w->refused)
+        return (tq_status)TQI_NOT_ENCODABLE;
     if (w->sink->sequential)
         TQI_TRY(put_in_order(w, w->layout->size, NULL, 0));
     else {
@@ -214,7 +221,7 @@ static tq_status run(writer *w) {
             const tqi_segment *last = &w->layout->segments[w->layout->n_segments - 1];
             end = last->offset + last->content->size;
         }
-        static const uint8_t zeros[16];
+        static const uint8_t zeros[TQI_MAX_END_PADDING];
         TQI_TRY(put(w, end, zeros, (size_t)(w->layout->size - end)));
         TQI_TRY(put(w, 0, head->bytes, head->size));
     }
