@@ -128,7 +128,7 @@ enum cli_exit cli_report_error(const struct cli_options *options, const char *pa
     if (options->json && json_file == stderr)
         return CLI_ERROR;
     fputs("tfquant: ", stderr);
-    if (path != NULL) {
+    if (path != NULL && strstr(error->message, path) == NULL) {
         cli_print_name(stderr, path, 0);
         fputs(": ", stderr);
     }

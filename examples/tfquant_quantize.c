@@ -28,6 +28,11 @@ static bool names(const char *path, const struct stat *file) {
 
 /* --- where the model goes --- */
 
+/* Whether the model goes to standard output. */
+static bool is_stream(const struct cli_options *options) {
+    return !options->dry_run && strcmp(options->output, "-") == 0;
+}
+
 static int32_t write_all(void *opaque, const void *data, size_t size) {
     const int descriptor = *(const int *)opaque;
     const char *at = data;
@@ -85,7 +90,7 @@ static tq_status save(struct quantize_run *run) {
     cli_progress_start(&progress, options->verbosity >= 0 && isatty(STDERR_FILENO));
     if (options->dry_run)
         status = tq_save_sink(run->result, NULL, &save, &run->error);
-    else if (strcmp(options->output, "-") == 0)
+    else if (is_stream(options))
         status = save_stream(run, STDOUT_FILENO, &save);
     else if (is_special(options->output))
         status = save_special(run, &save);
@@ -99,7 +104,7 @@ static tq_status save(struct quantize_run *run) {
 
 static enum cli_exit refuse_output(const struct cli_options *options) {
     struct stat out;
-    if (options->dry_run || strcmp(options->output, "-") != 0)
+    if (!is_stream(options))
         return CLI_DONE;
     if (isatty(STDOUT_FILENO))
         return cli_usage_error("quantize", "a model is not for a terminal to show; name a file "
@@ -127,9 +132,8 @@ static enum cli_exit failed(const struct quantize_run *run, const char *path) {
     cli_report_error(options, path, &run->error, run->report_file);
     if (run->error.status == TQ_ERR_EXISTS && !options->json)
         fputs("Add -f to replace it.\n", stderr);
-    if (run->error.status == TQ_ERR_CANCELLED) {
+    if (run->error.status == TQ_ERR_CANCELLED)
         cli_end_if_interrupted();
-    }
     return CLI_ERROR;
 }
 
@@ -138,9 +142,30 @@ static bool is_about_output(tq_status status) {
            status == TQ_ERR_SAME_FILE;
 }
 
-static uint32_t is_changed(const tq_model *model) {
+static tq_report_totals totals_of(const tq_model *model) {
     tq_report_totals totals = {.struct_size = sizeof totals};
-    return tq_get_report_totals(tq_model_report(model), &totals) != TQ_OK || totals.changed;
+    tq_get_report_totals(tq_model_report(model), &totals);
+    return totals;
+}
+
+static bool is_changed(const tq_model *model) {
+    return totals_of(model).changed != 0;
+}
+
+/* What a person should not miss among the lines of the report. */
+static void warn(const struct quantize_run *run, const struct cli_outcome *outcome,
+                 bool unchanged) {
+    const tq_report_totals totals = totals_of(run->result);
+    const bool larger = !outcome->copies && totals.file_bytes_after > totals.file_bytes_before;
+    if (!unchanged && !larger)
+        return;
+    fputs("tfquant: ", stderr);
+    cli_print_name(stderr, run->options->input, 0);
+    if (unchanged)
+        fprintf(stderr, ": recipe %s changes nothing in it; %s\n", outcome->recipe,
+                outcome->written ? "what was written is a copy" : "nothing was written");
+    else
+        fprintf(stderr, ": recipe %s makes it larger\n", outcome->recipe);
 }
 
 static enum cli_exit show(const struct quantize_run *run, const struct cli_outcome *outcome) {
@@ -152,12 +177,8 @@ static enum cli_exit show(const struct quantize_run *run, const struct cli_outco
         cli_print_report(options, outcome, run->report_file);
     const enum cli_exit result =
         cli_finish_output(run->report_file, unchanged ? CLI_UNCHANGED : CLI_DONE);
-    if (unchanged && options->verbosity >= 0 && !(options->json && run->report_file == stderr)) {
-        fputs("tfquant: ", stderr);
-        cli_print_name(stderr, options->input, 0);
-        fprintf(stderr, ": recipe %s changes nothing in it; %s\n", outcome->recipe,
-                outcome->written ? "what was written is a copy" : "nothing was written");
-    }
+    if (options->verbosity >= 0 && !(options->json && run->report_file == stderr))
+        warn(run, outcome, unchanged);
     return result;
 }
 
@@ -166,7 +187,7 @@ static enum cli_exit quantize(struct quantize_run *run) {
     struct cli_outcome outcome = {
         .recipe = run->recipe_name,
         .copies = strcmp(run->recipe_name, "none") == 0,
-        .target = options->output,
+        .target = is_stream(options) ? "standard output" : options->output,
     };
     struct stat file;
     if (cli_load(options, &run->source, &run->error) != TQ_OK)
@@ -180,11 +201,10 @@ static enum cli_exit quantize(struct quantize_run *run) {
     const bool replaces = !options->dry_run && stat(options->output, &file) == 0;
     const tq_status status = save(run);
     if (status != TQ_OK)
-        return failed(run, is_about_output(status) ? options->output : options->input);
+        return failed(run, is_about_output(status) ? outcome.target : options->input);
     outcome.written = !options->dry_run;
-    if (outcome.written && strcmp(options->output, "-") == 0) {
-        outcome.target = "standard output";
-    } else if (outcome.written && !outcome.copies && !replaces && !is_changed(run->result)) {
+    if (outcome.written && !outcome.copies && !replaces && !is_stream(options) &&
+        !is_changed(run->result)) {
         /* Every constant turned out not to be encodable, which only converting them shows. */
         unlink(options->output);
         outcome.written = false;
@@ -202,7 +222,7 @@ enum cli_exit cli_quantize(const struct cli_options *options) {
     enum cli_exit result = refuse_output(options);
     if (result != CLI_DONE)
         return result;
-    if (!options->dry_run && strcmp(options->output, "-") == 0)
+    if (is_stream(options))
         run.report_file = stderr;
     if (tq_recipe_create(options->recipe, &run.recipe, &run.error) != TQ_OK) {
         if (run.error.status == TQ_ERR_UNKNOWN_RECIPE)

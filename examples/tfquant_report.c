@@ -114,23 +114,44 @@ static void print_sizes(FILE *file, const char *label, uint64_t before, uint64_t
     putc('\n', file);
 }
 
-static void print_totals(const tq_report_totals *totals, FILE *file) {
+static void print_file_sizes(FILE *file, const tq_report_totals *totals) {
+    const double ratio = (double)totals->file_bytes_after / (double)totals->file_bytes_before;
+    fprintf(file, "%-12s %" PRIu64 " -> %" PRIu64 " bytes", "file", totals->file_bytes_before,
+            totals->file_bytes_after);
+    if (isfinite(ratio))
+        fprintf(file, " (%.1f%%)", 100.0 * ratio);
+    if (ratio > 0 && ratio < 0.995)
+        fprintf(file, ", %.2f times smaller", 1.0 / ratio);
+    else if (ratio > 1.005)
+        fprintf(file, ", %.2f times LARGER", ratio);
+    putc('\n', file);
+}
+
+static uint32_t quantized_already(const tq_report *report) {
+    uint32_t count = 0;
+    tq_report_entry entry = {.struct_size = sizeof entry};
+    for (uint32_t i = 0; tq_get_report_entry(report, i, &entry) == TQ_OK; i++)
+        count += entry.reason == TQ_REASON_QUANTIZED_ALREADY;
+    return count;
+}
+
+static void print_totals(const struct cli_outcome *outcome, const tq_report_totals *totals,
+                         FILE *file) {
+    const uint32_t before = quantized_already(outcome->report);
     fprintf(file, "%-12s %" PRIu32 " of %" PRIu32 " constants", "quantized", totals->quantized,
             totals->constants);
+    if (before != 0)
+        fprintf(file, ", %" PRIu32 " were already", before);
     if (totals->float16 != 0)
         fprintf(file, ", %" PRIu32 " to float16", totals->float16);
     if (totals->folded != 0)
         fprintf(file, ", %" PRIu32 " unpacked to float32", totals->folded);
     putc('\n', file);
-    print_sizes(file, "constants", totals->constant_bytes_before, totals->constant_bytes_after);
-    fprintf(file, "%-12s %" PRIu64 " -> %" PRIu64 " bytes", "file", totals->file_bytes_before,
-            totals->file_bytes_after);
-    const double ratio = (double)totals->file_bytes_after / (double)totals->file_bytes_before;
-    if (isfinite(ratio))
-        fprintf(file, " (%.1f%%)", 100.0 * ratio);
-    if (ratio > 0 && ratio < 0.995)
-        fprintf(file, ", %.2f times smaller", 1.0 / ratio);
-    putc('\n', file);
+    /* Sizes of a file that nobody gets would only puzzle. */
+    if (totals->changed || outcome->copies) {
+        print_sizes(file, "constants", totals->constant_bytes_before, totals->constant_bytes_after);
+        print_file_sizes(file, totals);
+    }
     if (isfinite(totals->mean_snr_db))
         fprintf(file, "%-12s %.1f dB mean over the converted weights\n", "SNR",
                 totals->mean_snr_db);
@@ -160,7 +181,7 @@ void cli_print_report(const struct cli_options *options, const struct cli_outcom
         return;
     print_entries(options, outcome, totals.constants, file);
     fprintf(file, "\n%-12s %s\n", "recipe", outcome->recipe);
-    print_totals(&totals, file);
+    print_totals(outcome, &totals, file);
     print_kept(outcome->report, file);
     if (outcome->written) {
         fprintf(file, "%-12s ", "written to");

@@ -23,8 +23,8 @@ typedef struct tqi_blocks {
 
 typedef struct tqi_emitter {
     tqi_heap *heap;
-    tqi_blocks out;   /* the flatbuffer; vtables are shared in it */
-    tqi_blocks pool;  /* strings and vectors of scalars */
+    tqi_blocks out;  /* the flatbuffer; vtables are shared in it */
+    tqi_blocks pool; /* strings and vectors of scalars */
     uint32_t pool_alignment;
     tqi_blocks links; /* pairs of a slot in `out` and a position in `pool` */
     tq_status status;

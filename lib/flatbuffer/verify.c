@@ -9,7 +9,8 @@ typedef struct walk {
     const tqi_view *view;
     tqi_source *source;
     tq_error *error;
-    uint64_t budget; /* tables still to be visited */
+    uint64_t tables; /* that may still be visited */
+    uint64_t bytes;  /* likewise, counted at each visit */
     uint32_t end;
 } walk;
 
@@ -19,12 +20,21 @@ static tq_status corrupt(const walk *w, uint64_t at, const tqi_table *table, con
                        field ? field : "", what);
 }
 
-static tq_status need(walk *w, uint64_t at, uint64_t length, const tqi_table *table,
-                      const char *field, const char *what) {
+static tq_status reach(walk *w, uint64_t at, uint64_t length, const tqi_table *table,
+                       const char *field, const char *what) {
     if (!tqi_in_range(at, length, w->view->size))
         return corrupt(w, at, table, field, what);
     if (at + length > w->end)
         w->end = (uint32_t)(at + length);
+    if (length > w->bytes)
+        return corrupt(w, at, table, field, "the file refers to the same bytes again and again");
+    w->bytes -= length;
+    return TQ_OK;
+}
+
+static tq_status need(walk *w, uint64_t at, uint64_t length, const tqi_table *table,
+                      const char *field, const char *what) {
+    TQI_TRY(reach(w, at, length, table, field, what));
     return tqi_source_load(w->source, at, length, w->error);
 }
 
@@ -47,12 +57,8 @@ static tq_status verify_vector(walk *w, const tqi_table *table, const tqi_field 
     uint32_t count = tqi_load_u32(w->view->data + at);
     uint64_t extra = field->kind == TQI_FIELD_STRING; /* the zero behind the text */
     uint64_t bytes = (uint64_t)count * field->size + extra;
-    if (field->kind == TQI_FIELD_BULK) {
-        if (!tqi_in_range(at, 4 + bytes, w->view->size))
-            return corrupt(w, at, table, field->name, "it is longer than the file");
-        w->end = at + 4 + (uint32_t)bytes > w->end ? at + 4 + (uint32_t)bytes : w->end;
-        return TQ_OK;
-    }
+    if (field->kind == TQI_FIELD_BULK)
+        return reach(w, at, 4 + bytes, table, field->name, "it is longer than the file");
     TQI_TRY(need(w, at, 4 + bytes, table, field->name, "it is longer than the file"));
     if (field->kind == TQI_FIELD_STRING && w->view->data[at + 4 + count] != 0)
         return corrupt(w, at, table, field->name, "the text has no end");
@@ -82,9 +88,8 @@ static tq_status verify_union(walk *w, const tqi_table *table, const tqi_field *
 
 /* The depth of recursion is that of the schema. */
 static tq_status verify_table(walk *w, const tqi_table *table, uint32_t at) {
-    if (w->budget-- == 0)
-        return tqi_fail_at(w->error, TQ_ERR_CORRUPT, at,
-                           "the file refers to the same tables again and again");
+    if (w->tables-- == 0)
+        return corrupt(w, at, table, NULL, "the file refers to the same tables again and again");
     TQI_TRY(need(w, at, 4, table, NULL, "it lies outside the file"));
     int64_t vtable = (int64_t)at - tqi_load_i32(w->view->data + at);
     if (vtable < 0 || vtable + 4 > w->view->size)
@@ -131,8 +136,13 @@ static tq_status verify_table(walk *w, const tqi_table *table, uint32_t at) {
 
 tq_status tqi_verify(const tqi_view *view, tqi_source *source, const tqi_table *root, uint32_t *end,
                      tq_error *error) {
-    /* every reference to a table takes 4 bytes somewhere */
-    walk w = {view, source, error, (uint64_t)view->size / 4 + 1, 8};
+    enum { VISITS = 16, SPARE = 1 << 20 }; /* writers share short vectors and strings */
+    walk w = {.view = view,
+              .source = source,
+              .error = error,
+              .tables = view->size / 4 + 1, /* every reference takes 4 bytes */
+              .bytes = (uint64_t)view->size * VISITS + SPARE,
+              .end = 8};
     uint32_t at = 0;
     TQI_TRY(target(&w, 0, root, NULL, &at));
     TQI_TRY(verify_table(&w, root, at));
