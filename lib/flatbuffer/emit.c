@@ -21,6 +21,7 @@ static void free_blocks(tqi_heap *heap, tqi_blocks *blocks) {
 void tqi_emit_end(tqi_emitter *emitter) {
     free_blocks(emitter->heap, &emitter->out);
     free_blocks(emitter->heap, &emitter->pool);
+    free_blocks(emitter->heap, &emitter->pieces);
     free_blocks(emitter->heap, &emitter->links);
 }
 
@@ -164,8 +165,6 @@ static void pool_vector(tqi_emitter *emitter, uint32_t slot, const tqi_field *fi
     tqi_blocks *pool = &emitter->pool;
     uint32_t alignment = field->align > 4 ? field->align : 4;
     uint32_t before = pool->size;
-    if (alignment > emitter->pool_alignment)
-        emitter->pool_alignment = alignment;
     align(emitter, pool, alignment, 4);
     uint32_t begin = pool->size;
     append(emitter, pool, &count, 4);
@@ -173,17 +172,54 @@ static void pool_vector(tqi_emitter *emitter, uint32_t slot, const tqi_field *fi
         return;
     append(emitter, pool, data, count * field->size);
     append(emitter, pool, NULL, field->kind == TQI_FIELD_STRING);
+    tqi_piece piece = {begin, pool->size - begin, alignment, 0};
     uint32_t link[2] = {slot, share(emitter, pool, before, begin, alignment, 4)};
+    if (link[1] == begin)
+        append(emitter, &emitter->pieces, &piece, sizeof piece);
     append(emitter, &emitter->links, link, sizeof link);
 }
 
+static tqi_piece *pieces_of(tqi_emitter *emitter, uint32_t *count) {
+    *count = emitter->pieces.size / (uint32_t)sizeof(tqi_piece);
+    return (tqi_piece *)(void *)emitter->pieces.bytes;
+}
+
+tqi_piece *tqi_emit_fitting(tqi_emitter *emitter, uint32_t size) {
+    uint32_t count;
+    tqi_piece *pieces = pieces_of(emitter, &count), *best = NULL;
+    for (uint32_t i = 0; i < count && (!best || best->size < size); i++)
+        if (pieces[i].at == 0 && pieces[i].size <= size && pieces[i].alignment == 4 &&
+            (!best || pieces[i].size > best->size))
+            best = &pieces[i];
+    return best;
+}
+
 void tqi_emit_finish(tqi_emitter *emitter) {
-    align(emitter, &emitter->out, emitter->pool_alignment ? emitter->pool_alignment : 4, 0);
-    uint32_t base = emitter->out.size;
-    append(emitter, &emitter->out, emitter->pool.bytes, emitter->pool.size);
-    for (uint32_t i = 0; i < emitter->links.size && emitter->status == TQ_OK; i += 8)
-        tqi_emit_link(emitter, tqi_load_u32(emitter->links.bytes + i),
-                      base + tqi_load_u32(emitter->links.bytes + i + 4));
+    uint32_t count;
+    tqi_piece *pieces = pieces_of(emitter, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (pieces[i].at != 0)
+            continue;
+        align(emitter, &emitter->out, pieces[i].alignment, 4);
+        pieces[i].at = emitter->out.size;
+        append(emitter, &emitter->out, emitter->pool.bytes + pieces[i].begin, pieces[i].size);
+    }
+}
+
+void tqi_emit_resolve(tqi_emitter *emitter) {
+    uint32_t count;
+    const tqi_piece *pieces = pieces_of(emitter, &count);
+    for (uint32_t i = 0; i < emitter->links.size && emitter->status == TQ_OK; i += 8) {
+        uint32_t begin = tqi_load_u32(emitter->links.bytes + i + 4), low = 0, high = count;
+        while (high - low > 1) {
+            uint32_t middle = low + (high - low) / 2;
+            if (pieces[middle].begin <= begin)
+                low = middle;
+            else
+                high = middle;
+        }
+        tqi_emit_link(emitter, tqi_load_u32(emitter->links.bytes + i), pieces[low].at);
+    }
 }
 
 /* ---- tables ---- */

@@ -21,12 +21,19 @@ typedef struct tqi_blocks {
     uint32_t index_capacity, index_count;
 } tqi_blocks;
 
+/* A string or vector of the pool, and where it goes in the file. */
+typedef struct tqi_piece {
+    uint32_t begin, size; /* in the pool */
+    uint32_t alignment;   /* of what comes 4 bytes in */
+    uint32_t at;          /* in the file; 0: not placed yet */
+} tqi_piece;
+
 typedef struct tqi_emitter {
     tqi_heap *heap;
-    tqi_blocks out;  /* the flatbuffer; vtables are shared in it */
-    tqi_blocks pool; /* strings and vectors of scalars */
-    uint32_t pool_alignment;
-    tqi_blocks links; /* pairs of a slot in `out` and a position in `pool` */
+    tqi_blocks out;    /* the flatbuffer; vtables are shared in it */
+    tqi_blocks pool;   /* strings and vectors of scalars */
+    tqi_blocks pieces; /* tqi_piece, by `begin` */
+    tqi_blocks links;  /* pairs of a slot in `out` and a position in `pool` */
     tq_status status;
     tq_error *error;
 } tqi_emitter;
@@ -81,7 +88,12 @@ uint32_t tqi_emit_blank(tqi_emitter *emitter, uint32_t count, uint32_t size);
 /* Points the slot to `at`, which must come behind it. */
 void tqi_emit_link(tqi_emitter *emitter, uint32_t slot, uint32_t at);
 void tqi_emit_bytes(tqi_emitter *emitter, const void *data, uint32_t size);
-/* Puts the shared part behind everything; call it once, at the end. */
+/* When all tables are written: the largest piece of the pool, of alignment 4, that fits into a
+ * gap of this size and has no place yet; NULL: none. The caller sets its place. */
+tqi_piece *tqi_emit_fitting(tqi_emitter *emitter, uint32_t size);
+/* Puts all other pieces behind everything. */
 void tqi_emit_finish(tqi_emitter *emitter);
+/* When every piece has its place: lets the tables point there. */
+void tqi_emit_resolve(tqi_emitter *emitter);
 
 #endif

@@ -320,6 +320,5 @@ tq_status tqi_head_make(tqi_head *head, const tqi_graph *graph, const bool *outs
     for (uint32_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (record.slot[lists[i].field])
             emit_tables(head, record.slot[lists[i].field], counts[i], lists[i].emit, NULL);
-    tqi_emit_finish(out);
     return out->status;
 }

@@ -34,7 +34,8 @@ typedef struct tqi_head {
     tq_error *error;
 } tqi_head;
 
-/* Scratch lists live in `arena`. End it by tqi_emit_end(&head->emitter), also on failure. */
+/* tqi_emit_finish() and tqi_emit_resolve() are left to the caller. Scratch lists live in `arena`.
+ * End it by tqi_emit_end(&head->emitter), also on failure. */
 tq_status tqi_head_make(tqi_head *head, const tqi_graph *graph, const bool *outside, tqi_heap *heap,
                         tqi_arena *arena, tq_error *error);
 

@@ -8,7 +8,7 @@
 #include "tflite/dispatch.h"
 
 enum {
-    ALIGNMENT = 16,      /* force_align of Buffer.data; XNNPACK reads up to as many bytes more */
+    ALIGNMENT = 16,      /* force_align of Buffer.data */
     PAGE = 4096,         /* what byte code stays aligned to when it moves */
     OUTSIDE_FROM = 1024, /* smaller buffers stay inline in a file that is too large */
 };
@@ -16,9 +16,11 @@ enum {
 /* Offsets in a flatbuffer have 31 bits. */
 #define FLATBUFFER_LIMIT ((uint64_t)INT32_MAX - 64)
 
+/* Behind the tables: at most all of the pool, and the inline buffers. */
 static uint64_t inline_size(const tqi_layout *layout) {
     const tqi_head *head = &layout->head;
-    uint64_t at = head->emitter.out.size;
+    const tqi_emitter *out = &head->emitter;
+    uint64_t at = (uint64_t)out->out.size + out->pool.size + 8 * (uint64_t)out->pieces.size;
     for (uint32_t i = 0; i < head->graph->n_buffers; i++) {
         uint64_t size = head->graph->buffers[i].content.size;
         if (size > 0 && !head->outside[i])
@@ -52,25 +54,67 @@ static void add_segment(tqi_layout *layout, uint64_t offset, bool counted,
     layout->size = offset + content->size;
 }
 
-static void place_buffers(tqi_layout *layout, bool outside) {
+/* Between inline buffers there are 12 bytes or so of padding: short strings and shapes go there.
+ * The gaps are known before the size of the head is: it ends at the same place within
+ * 16 bytes as if its first buffer came next. */
+static tq_status fill_gaps(tqi_layout *layout, tq_error *error) {
+    enum { COUNT = 4 };
     const tqi_head *head = &layout->head;
-    bool any = false;
-    uint8_t *bytes = head->emitter.out.bytes;
+    uint32_t n = head->graph->n_buffers;
+    TQI_NEW(&layout->arena, &layout->fillings, n, error);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t size = head->graph->buffers[i].content.size;
+        if (size == 0 || head->outside[i])
+            continue;
+        uint64_t gap = tqi_align_up(size + COUNT, ALIGNMENT) - COUNT - tqi_align_up(size, 4);
+        tqi_piece *piece = tqi_emit_fitting(&layout->head.emitter, (uint32_t)gap);
+        layout->fillings[i].piece = piece;
+        if (piece)
+            piece->at = UINT32_MAX; /* taken; its place is known later */
+    }
+    return TQ_OK;
+}
+
+static void place_filling(tqi_layout *layout, uint32_t buffer) {
+    tqi_filling *filling = &layout->fillings[buffer];
+    if (!filling->piece)
+        return;
+    uint64_t at = tqi_align_up(layout->size, 4);
+    filling->piece->at = (uint32_t)at;
+    filling->content =
+        (tqi_content){.kind = TQI_CONTENT_MEMORY,
+                      .size = filling->piece->size,
+                      .memory = layout->head.emitter.pool.bytes + filling->piece->begin};
+    add_segment(layout, at, false, &filling->content);
+}
+
+static void place_inline(tqi_layout *layout) {
+    const tqi_head *head = &layout->head;
     for (uint32_t i = 0; i < head->graph->n_buffers; i++) {
         const tqi_content *content = &head->graph->buffers[i].content;
-        if (content->size == 0 || head->outside[i] != outside)
+        if (content->size == 0 || head->outside[i])
             continue;
         uint32_t slot = head->data_slot[i];
-        uint64_t at = tqi_align_up(layout->size + (outside ? 0 : 4), ALIGNMENT);
-        if (outside)
-            tqi_store_u64(bytes + slot, at);
-        else
-            tqi_store_u32(bytes + slot, (uint32_t)(at - 4 - slot));
-        add_segment(layout, at, !outside, content);
+        uint64_t at = tqi_align_up(layout->size + 4, ALIGNMENT);
+        tqi_store_u32(head->emitter.out.bytes + slot, (uint32_t)(at - 4 - slot));
+        add_segment(layout, at, true, content);
+        place_filling(layout, i);
+    }
+}
+
+static void place_outside(tqi_layout *layout) {
+    const tqi_head *head = &layout->head;
+    bool any = false;
+    for (uint32_t i = 0; i < head->graph->n_buffers; i++) {
+        if (!head->outside[i])
+            continue;
+        uint64_t at = tqi_align_up(layout->size, ALIGNMENT);
+        tqi_store_u64(head->emitter.out.bytes + head->data_slot[i], at);
+        add_segment(layout, at, false, &head->graph->buffers[i].content);
         any = true;
     }
-    if (any && outside)
-        layout->size += ALIGNMENT;
+    if (any)
+        layout->size += TQI_MAX_END_PADDING; /* XNNPACK reads a little further */
 }
 
 static void place_options(tqi_layout *layout) {
@@ -177,10 +221,15 @@ tq_status tqi_layout_make(tqi_layout *layout, const tqi_graph *graph, tqi_heap *
     layout->head.emitter.heap = heap;
     TQI_TRY(make_head(layout, graph, heap, error));
     TQI_NEW(&layout->arena, &layout->segments,
-            (uint64_t)graph->n_buffers + layout->head.n_operators + graph->n_tails, error);
+            2 * (uint64_t)graph->n_buffers + layout->head.n_operators + graph->n_tails, error);
+    TQI_TRY(fill_gaps(layout, error));
+    tqi_emit_finish(&layout->head.emitter);
+    if (layout->head.emitter.status != TQ_OK)
+        return layout->head.emitter.status;
     layout->size = layout->head.emitter.out.size;
-    place_buffers(layout, false);
-    place_buffers(layout, true);
+    place_inline(layout);
+    tqi_emit_resolve(&layout->head.emitter);
+    place_outside(layout);
     place_options(layout);
     TQI_TRY(place_tails(layout, error));
     return follow_bytecode(layout, error);

@@ -16,10 +16,17 @@ typedef struct tqi_segment {
     const tqi_content *content;
 } tqi_segment;
 
+/* A piece of the head that found room behind a buffer. */
+typedef struct tqi_filling {
+    tqi_piece *piece; /* NULL: none */
+    tqi_content content;
+} tqi_filling;
+
 typedef struct tqi_layout {
     tqi_head head;
     tqi_arena arena;
     tqi_segment *segments; /* by offset */
+    tqi_filling *fillings; /* by buffer */
     uint32_t n_segments;
     uint64_t size; /* of the file */
 } tqi_layout;
