@@ -62,6 +62,10 @@ static tq_status fill_gaps(tqi_layout *layout, tq_error *error) {
     const tqi_head *head = &layout->head;
     uint32_t n = head->graph->n_buffers;
     TQI_NEW(&layout->arena, &layout->fillings, n, error);
+    while (n > 0 && (head->outside[n - 1] || head->graph->buffers[n - 1].content.size == 0))
+        n--;
+    if (n > 0)
+        n--; /* the last buffer ends the file, or nearly */
     for (uint32_t i = 0; i < n; i++) {
         uint64_t size = head->graph->buffers[i].content.size;
         if (size == 0 || head->outside[i])
