@@ -46,7 +46,10 @@ tq_status tqi_fail_system(tq_error *error, tq_status status, int code, const cha
     error->system_code = code;
     char reason[128];
     if (strerror_r(code, reason, sizeof reason) == 0) {
-        size_t used = strlen(error->message);
+        /* a long path gives way to the reason */
+        size_t used = strlen(error->message), most = sizeof error->message - sizeof reason;
+        if (used > most)
+            used = most;
         snprintf(error->message + used, sizeof error->message - used, ": %s", reason);
     }
     return status;

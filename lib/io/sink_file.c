@@ -28,9 +28,9 @@ static tq_status write_file(tqi_sink *base, uint64_t offset, const void *data, s
     return TQ_OK;
 }
 
-/* Sets sink->path, and `mode` to the permissions that the result gets. */
+/* Sets sink->path; `mode` gets the permissions of a file that is replaced, else -1. */
 static tq_status check_target(tqi_file_sink *sink, const char *path, const tqi_source *source,
-                              mode_t *mode, tq_error *error) {
+                              int *mode, tq_error *error) {
     struct stat info;
     char *resolved = NULL;
     bool exists = lstat(path, &info) == 0;
@@ -54,7 +54,7 @@ static tq_status check_target(tqi_file_sink *sink, const char *path, const tqi_s
             status = tqi_fail(error, TQ_ERR_OPEN, "%s exists and is not a regular file", path);
         else if (!sink->overwrite)
             status = tqi_fail(error, TQ_ERR_EXISTS, "%s exists", path);
-        *mode = info.st_mode & 07777;
+        *mode = (int)(info.st_mode & 07777);
     }
     if (status == TQ_OK) {
         const char *target = resolved ? resolved : path;
@@ -69,14 +69,17 @@ static tq_status check_target(tqi_file_sink *sink, const char *path, const tqi_s
     return status;
 }
 
-static tq_status create_temporary(tqi_file_sink *sink, mode_t mode, tq_error *error) {
+/* In the directory of `path`, under a short name: the output's own may be as long as they get. */
+static tq_status create_temporary(tqi_file_sink *sink, int mode, tq_error *error) {
+    const char *slash = strrchr(sink->path, '/');
+    int directory = slash ? (int)(slash - sink->path) + 1 : 0;
     sink->temporary_size = sink->path_size + 32;
     sink->temporary = tqi_alloc(sink->heap, sink->temporary_size);
     if (!sink->temporary)
         return tqi_no_memory(sink->heap, sink->temporary_size, error);
     for (int attempt = 0; attempt < 1000; attempt++) {
-        snprintf(sink->temporary, sink->temporary_size, "%s.tq%ld-%d", sink->path, (long)getpid(),
-                 attempt);
+        snprintf(sink->temporary, sink->temporary_size, "%.*s.tq%ld-%d", directory, sink->path,
+                 (long)getpid(), attempt);
         sink->fd = open(sink->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (sink->fd >= 0 || errno != EEXIST)
             break;
@@ -88,8 +91,9 @@ static tq_status create_temporary(tqi_file_sink *sink, mode_t mode, tq_error *er
         sink->temporary = NULL; /* not ours: nothing for abort to remove */
         return status;
     }
-    if (mode != 0)
-        (void)fchmod(sink->fd, mode); /* as the replaced file had; not all file systems can */
+    if (mode >= 0)
+        (void)fchmod(sink->fd,
+                     (mode_t)mode); /* as the replaced file had; not all file systems can */
     return TQ_OK;
 }
 
@@ -97,7 +101,7 @@ tq_status tqi_sink_file(tqi_file_sink *sink, tqi_heap *heap, const char *path, b
                         const tqi_source *source, tq_error *error) {
     *sink = (tqi_file_sink){
         .base = {false, write_file}, .fd = -1, .overwrite = overwrite, .heap = heap};
-    mode_t mode = 0;
+    int mode = -1;
     tq_status status = check_target(sink, path, source, &mode, error);
     if (status == TQ_OK)
         status = create_temporary(sink, mode, error);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * make_layers OUT.tflite LAYERS WIDTH: a chain of FULLY_CONNECTED layers of WIDTH x WIDTH
- * float32 weights, as large as you like: the weights lie behind the flatbuffer.
+ * make_layers OUT.tflite LAYERS WIDTH [holes]: a chain of FULLY_CONNECTED layers of WIDTH x
+ * WIDTH float32 weights, as large as you like: the weights lie behind the flatbuffer. With
+ * `holes` they are zeros, which take no space on most file systems, but for the first one of
+ * each layer.
  */
 #define _POSIX_C_SOURCE 200809L
 #define _FILE_OFFSET_BITS 64
@@ -109,39 +111,55 @@ static void fill_row(float *row, int32_t width, float scale, uint32_t *state) {
     }
 }
 
-static int write_model(FILE *file, uint32_t layers, int32_t width) {
-    struct fb fb;
-    size_t *outside = calloc(layers, sizeof *outside);
+static int write_weights(FILE *file, uint64_t rows, int32_t width) {
     float *row = calloc((size_t)width, sizeof *row);
-    if (!outside || !row)
-        return 0;
-    write_tables(&fb, layers, width, outside);
-    uint64_t start = (fb.size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    for (uint32_t i = 0; i < layers; i++)
-        set64(&fb, outside[i], start + i * (4 * (uint64_t)width * (uint64_t)width));
-    static const char zeros[ALIGNMENT];
-    int ok = !fb.failed && fwrite(fb.bytes, 1, fb.size, file) == fb.size &&
-             fwrite(zeros, 1, (size_t)(start - fb.size), file) == start - fb.size;
     uint32_t state = 2463534242u;
-    for (uint64_t i = 0; ok && i < layers * (uint64_t)width; i++) {
+    int ok = row != NULL;
+    for (uint64_t i = 0; ok && i < rows; i++) {
         fill_row(row, width, 0.05f / (float)width, &state);
         ok = fwrite(row, sizeof *row, (size_t)width, file) == (size_t)width;
     }
-    fb_free(&fb);
-    free(outside);
     free(row);
     return ok;
 }
 
+static int write_model(FILE *file, uint32_t layers, int32_t width, int holes) {
+    struct fb fb;
+    size_t *outside = calloc(layers, sizeof *outside);
+    if (!outside)
+        return 0;
+    write_tables(&fb, layers, width, outside);
+    uint64_t start = (fb.size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    uint64_t rows = layers * (uint64_t)width, row = 4 * (uint64_t)width;
+    for (uint32_t i = 0; i < layers; i++)
+        set64(&fb, outside[i], start + i * (row * (uint64_t)width));
+    static const char zeros[ALIGNMENT];
+    int ok = !fb.failed && fwrite(fb.bytes, 1, fb.size, file) == fb.size &&
+             fwrite(zeros, 1, (size_t)(start - fb.size), file) == start - fb.size;
+    for (uint32_t i = 0; ok && holes && i < layers; i++) {
+        float first = (float)(i + 1);
+        ok = fseeko(file, (off_t)(start + i * row * (uint64_t)width), SEEK_SET) == 0 &&
+             fwrite(&first, sizeof first, 1, file) == 1;
+    }
+    if (ok && holes)
+        ok = fseeko(file, (off_t)(start + rows * row - 1), SEEK_SET) == 0 && fputc(0, file) == 0;
+    else if (ok)
+        ok = write_weights(file, rows, width);
+    fb_free(&fb);
+    free(outside);
+    return ok;
+}
+
 int main(int argc, char **argv) {
-    long layers = argc == 4 ? strtol(argv[2], NULL, 10) : 0;
-    long width = argc == 4 ? strtol(argv[3], NULL, 10) : 0;
+    int holes = argc == 5 && strcmp(argv[4], "holes") == 0;
+    long layers = argc == 4 || holes ? strtol(argv[2], NULL, 10) : 0;
+    long width = argc == 4 || holes ? strtol(argv[3], NULL, 10) : 0;
     if (layers < 1 || layers > 100000 || width < 1 || width > 65536) {
-        fprintf(stderr, "usage: make_layers OUT.tflite LAYERS WIDTH\n");
+        fprintf(stderr, "usage: make_layers OUT.tflite LAYERS WIDTH [holes]\n");
         return 2;
     }
     FILE *file = fopen(argv[1], "wb");
-    int ok = file && write_model(file, (uint32_t)layers, (int32_t)width);
+    int ok = file && write_model(file, (uint32_t)layers, (int32_t)width, holes);
     if (file && fclose(file) != 0)
         ok = 0;
     if (!ok) {
