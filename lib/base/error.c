@@ -3,14 +3,35 @@
 #include "base/error.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Names in messages come from files: keep the message one printable line. */
-static void clean(char *text) {
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+/* Bytes of the UTF-8 character at `text`; 0: it is none, or cut off. */
+static int character(const unsigned char *text) {
+    if (*text < 0x80)
+        return 1;
+    int size = *text >= 0xf0 && *text < 0xf5 ? 4 : *text >= 0xe0 ? 3 : 2;
+    if (*text < 0xc2 || *text >= 0xf5)
+        return 0;
+    for (int i = 1; i < size; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (*text == 0xe0 && text[1] < 0xa0) || (*text == 0xf0 && text[1] < 0x90);
+    bool beyond = (*text == 0xf4 && text[1] > 0x8f) || (*text == 0xed && text[1] > 0x9f);
+    return overlong || beyond ? 0 : size;
+}
+
+/* Names in messages come from files: keep the message one printable line of UTF-8. */
+static void clean(char *message) {
+    for (unsigned char *text = (unsigned char *)message; *text;) {
+        int size = character(text);
+        if (size == 0 || *text < 0x20 || *text == 0x7f) {
             *text = '?';
+            size = 1;
+        }
+        text += size;
+    }
 }
 
 static void fill(tq_error *error, tq_status status, uint64_t offset, const char *format,
@@ -51,6 +72,7 @@ tq_status tqi_fail_system(tq_error *error, tq_status status, int code, const cha
         if (used > most)
             used = most;
         snprintf(error->message + used, sizeof error->message - used, ": %s", reason);
+        clean(error->message);
     }
     return status;
 }

@@ -285,31 +285,47 @@ static int by_offset(const void *a, const void *b) {
     return (left->offset > right->offset) - (left->offset < right->offset);
 }
 
-static tq_status all_zero(const tqi_graph *graph, const tqi_tail *range, bool *zero,
-                          tq_error *error) {
+static tq_status leading_zeros(const tqi_graph *graph, const tqi_tail *range, uint64_t *zeros,
+                               tq_error *error) {
     uint8_t scratch[4096];
-    *zero = true;
-    for (uint64_t done = 0; done < range->size && *zero;) {
+    *zeros = 0;
+    while (*zeros < range->size) {
         const uint8_t *at;
-        size_t n = (size_t)tqi_min_u64(sizeof scratch, range->size - done);
-        TQI_TRY(tqi_source_fetch(graph->source, range->offset + done, n, scratch, &at, error));
-        for (size_t i = 0; i < n && *zero; i++)
-            *zero = at[i] == 0;
-        done += n;
+        size_t n = (size_t)tqi_min_u64(sizeof scratch, range->size - *zeros), i = 0;
+        TQI_TRY(tqi_source_fetch(graph->source, range->offset + *zeros, n, scratch, &at, error));
+        while (i < n && at[i] == 0)
+            i++;
+        *zeros += i;
+        if (i < n)
+            break;
     }
     return TQ_OK;
 }
 
-/* A ZIP may come behind some padding. */
+/* Zeros before the first content are padding, unless byte code is said to be there. */
+static tq_status trim(const tqi_graph *graph, tqi_tail *gap, const tqi_tail *code, uint32_t n_code,
+                      tq_error *error) {
+    uint64_t zeros;
+    TQI_TRY(leading_zeros(graph, gap, &zeros, error));
+    for (uint32_t i = 0; i < n_code; i++) {
+        if (code[i].offset >= gap->offset + gap->size ||
+            code[i].offset + code[i].size <= gap->offset)
+            continue;
+        uint64_t before = code[i].offset > gap->offset ? code[i].offset - gap->offset : 0;
+        zeros = tqi_min_u64(zeros, before);
+    }
+    gap->offset += zeros;
+    gap->size -= zeros;
+    return TQ_OK;
+}
+
 static tq_status find_zip(const tqi_graph *graph, tqi_tail *tail, tq_error *error) {
-    uint8_t scratch[64];
+    uint8_t scratch[4];
     const uint8_t *at;
-    size_t n = (size_t)tqi_min_u64(sizeof scratch, tail->size);
-    TQI_TRY(tqi_source_fetch(graph->source, tail->offset, n, scratch, &at, error));
-    size_t i = 0;
-    while (i < n && at[i] == 0)
-        i++;
-    tail->is_zip = i + 4 <= n && memcmp(at + i, "PK\3\4", 4) == 0;
+    if (tail->size < sizeof scratch)
+        return TQ_OK;
+    TQI_TRY(tqi_source_fetch(graph->source, tail->offset, sizeof scratch, scratch, &at, error));
+    tail->is_zip = memcmp(at, "PK\3\4", sizeof scratch) == 0;
     return TQ_OK;
 }
 
@@ -358,12 +374,8 @@ static tq_status find_tails(tqi_graph *graph, uint32_t end, tq_error *error) {
     for (uint32_t i = 0; i < n; i++) {
         if (used[i].offset > reached) {
             tqi_tail gap = {reached, used[i].offset - reached, false};
-            bool drop;
-            TQI_TRY(all_zero(graph, &gap, &drop, error));
-            for (uint32_t j = 0; j < n_code && drop; j++)
-                drop = !(code[j].offset < gap.offset + gap.size &&
-                         gap.offset < code[j].offset + code[j].size);
-            if (!drop) {
+            TQI_TRY(trim(graph, &gap, code, n_code, error));
+            if (gap.size > 0) {
                 TQI_TRY(find_zip(graph, &gap, error));
                 graph->tails[graph->n_tails++] = gap;
             }

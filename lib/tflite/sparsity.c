@@ -126,7 +126,8 @@ bool tqi_sparsity_places(const tqi_view *view, const tqi_tensor *tensor, uint64_
         !tqi_tensor_elements(tensor, &w.elements))
         return false;
     w.depth = dims.count;
-    w.steps = 1 + stored * dims.count;
+    /* a level has no more nodes than the sparse ones and the values below it have entries */
+    uint64_t entries = 1 + stored;
     for (uint32_t i = 0; i < dims.count; i++) {
         uint32_t dimension = tqi_element(view, dims, i);
         level *l = &w.levels[i];
@@ -137,7 +138,8 @@ bool tqi_sparsity_places(const tqi_view *view, const tqi_tensor *tensor, uint64_
         l->size = (uint32_t)size;
         l->segments = get_indices(view, dimension, TQI_DIMENSION_ARRAY_SEGMENTS);
         l->positions = get_indices(view, dimension, TQI_DIMENSION_ARRAY_INDICES);
-        w.steps += (uint64_t)l->segments.count + l->positions.count;
+        entries += (uint64_t)l->segments.count + l->positions.count;
     }
+    w.steps = 1 + (dims.count + 1) * entries;
     return set_strides(&w, view, tensor) && descend(&w, 0, 0, 0) && w.found == stored;
 }
