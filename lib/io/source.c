@@ -65,7 +65,7 @@ tq_status tqi_source_callback(tqi_source *source, const tq_source *user, tqi_hea
                               tq_error *error) {
     *source = (tqi_source){.size = user->size, .fd = -1, .user = *user, .heap = heap};
     if (source->size == 0)
-        return tqi_fail(error, TQ_ERR_NOT_A_MODEL, "the source is empty");
+        return TQ_OK; /* no model either, but that is for others to say */
     if (source->size > SIZE_MAX - BLOCK)
         return tqi_fail(error, TQ_ERR_TOO_LARGE, "the source is too large for this machine");
     source->loaded = tqi_alloc(heap, bitmap_size(source));
