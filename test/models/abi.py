@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The public API for Python's ctypes, written down from the header alone."""
+
+import ctypes as c
+
+u32, i32, u64, i64 = c.c_uint32, c.c_int32, c.c_uint64, c.c_int64
+
+
+class Struct(c.Structure):
+    def __init__(self, **values):
+        super().__init__(**values)
+        self.struct_size = c.sizeof(self)
+
+
+def struct(name, *fields):
+    return type(name, (Struct,), {"_fields_": [("struct_size", u32), *fields]})
+
+
+Error = struct(
+    "Error", ("status", i32), ("system_code", i32), ("subgraph", i32), ("op", i32), ("tensor", i32),
+    ("offset", u64), ("message", c.c_char * 256),
+)
+ALLOC = c.CFUNCTYPE(c.c_void_p, c.c_void_p, c.c_size_t)
+FREE = c.CFUNCTYPE(None, c.c_void_p, c.c_void_p, c.c_size_t)
+Allocator = struct("Allocator", ("reserved", u32), ("opaque", c.c_void_p), ("alloc", ALLOC), ("free", FREE))
+TASK = c.CFUNCTYPE(None, c.c_void_p, u32, u32)
+RUN = c.CFUNCTYPE(None, c.c_void_p, TASK, c.c_void_p, u32)
+Runner = struct("Runner", ("workers", u32), ("opaque", c.c_void_p), ("run", RUN))
+PROGRESS = c.CFUNCTYPE(i32, c.c_void_p, u64, u64)
+WRITE = c.CFUNCTYPE(i32, c.c_void_p, c.c_void_p, c.c_size_t)
+READ = c.CFUNCTYPE(i32, c.c_void_p, u64, c.c_void_p, c.c_size_t)
+Source = struct("Source", ("reserved", u32), ("opaque", c.c_void_p), ("size", u64), ("read", READ))
+Sink = struct("Sink", ("reserved", u32), ("opaque", c.c_void_p), ("write", WRITE))
+LoadOptions = struct("LoadOptions", ("cpu_disable", u32), ("allocator", c.POINTER(Allocator)), ("max_memory", u64))
+ModelInfo = struct(
+    "ModelInfo", ("schema_version", u32), ("file_size", u64), ("subgraphs", u32), ("buffers", u32),
+    ("operator_codes", u32), ("metadata", u32), ("signatures", u32), ("reserved", u32), ("trailing_bytes", u64),
+    ("description", c.c_char_p),
+)
+TensorInfo = struct(
+    "TensorInfo", ("type", i32), ("name", c.c_char_p), ("rank", u32), ("signature_rank", u32),
+    ("shape", c.POINTER(i32)), ("shape_signature", c.POINTER(i32)), ("buffer", u32), ("is_variable", u32),
+    ("is_sparse", u32), ("scales", u32), ("bytes", u64), ("channel_dim", i32), ("reserved", u32),
+    ("scale", c.POINTER(c.c_float)), ("zero_point", c.POINTER(i64)),
+)
+RecipeInfo = struct("RecipeInfo", ("is_default", u32), ("name", c.c_char_p), ("summary", c.c_char_p))
+QuantizeOptions = struct("QuantizeOptions", ("reserved", u32))
+Entry = struct(
+    "Entry", ("verdict", u32), ("reason", u32), ("subgraph", u32), ("tensor", u32), ("op", i32), ("op_input", i32),
+    ("builtin_code", i32), ("name", c.c_char_p), ("op_name", c.c_char_p), ("shape", c.POINTER(i32)), ("rank", u32),
+    ("from_type", i32), ("to_type", i32), ("from_sparse", u32), ("to_sparse", u32), ("scales", u32),
+    ("elements", u64), ("bytes_before", u64), ("bytes_after", u64), ("snr_db", c.c_double),
+)
+Totals = struct(
+    "Totals", ("changed", u32), ("constants", u32), ("quantized", u32), ("float16", u32), ("folded", u32),
+    ("constant_bytes_before", u64), ("constant_bytes_after", u64), ("file_bytes_before", u64),
+    ("file_bytes_after", u64), ("mean_snr_db", c.c_double),
+)
+SaveOptions = struct(
+    "SaveOptions", ("flags", u32), ("runner", c.POINTER(Runner)), ("progress", PROGRESS), ("progress_opaque", c.c_void_p)
+)
+
+P, E = c.c_void_p, c.POINTER(Error)
+OUT = c.POINTER(P)
+FUNCTIONS = {
+    "tq_version": (u32,),
+    "tq_abi_version": (u32,),
+    "tq_status_name": (c.c_char_p, i32),
+    "tq_load_file": (i32, c.c_char_p, P, OUT, E),
+    "tq_load_memory": (i32, P, u64, P, OUT, E),
+    "tq_load_source": (i32, P, P, OUT, E),
+    "tq_model_free": (None, P),
+    "tq_get_model_info": (i32, P, P),
+    "tq_get_subgraph_info": (i32, P, u32, P),
+    "tq_get_tensor_info": (i32, P, u32, u32, P),
+    "tq_get_operator_info": (i32, P, u32, u32, P),
+    "tq_get_metadata_info": (i32, P, u32, P),
+    "tq_get_signature_info": (i32, P, u32, P),
+    "tq_type_name": (c.c_char_p, i32),
+    "tq_get_recipe_info": (i32, u32, P),
+    "tq_recipe_create": (i32, c.c_char_p, OUT, E),
+    "tq_recipe_free": (None, P),
+    "tq_quantize": (i32, P, P, P, OUT, E),
+    "tq_verdict_name": (c.c_char_p, u32),
+    "tq_reason_name": (c.c_char_p, u32),
+    "tq_reason_text": (c.c_char_p, u32),
+    "tq_model_report": (P, P),
+    "tq_get_report_entry": (i32, P, u32, P),
+    "tq_get_report_totals": (i32, P, P),
+    "tq_save_file": (i32, P, c.c_char_p, P, E),
+    "tq_save_sink": (i32, P, P, P, E),
+    "tq_save_memory": (i32, P, P, OUT, c.POINTER(u64), E),
+    "tq_memory_free": (None, P, P, u64),
+}
+OK, INVALID_ARGUMENT, OUT_OF_MEMORY, MEMORY_LIMIT, CANCELLED = 0, 1, 2, 3, 4
+ERR_OPEN, ERR_READ, ERR_WRITE, ERR_EXISTS, ERR_SAME_FILE = 10, 11, 12, 13, 14
+NOT_A_MODEL, CORRUPT, UNKNOWN_RECIPE = 20, 21, 30
+OVERWRITE = 1
+QUANTIZED = 1
+
+
+def load(path):
+    library = c.CDLL(str(path))
+    for name, (result, *arguments) in FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
