@@ -3,6 +3,7 @@
 #define _FILE_OFFSET_BITS 64
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,17 +33,15 @@ static tq_status write_file(tqi_sink *base, uint64_t offset, const void *data, s
 static tq_status check_target(tqi_file_sink *sink, const char *path, const tqi_source *source,
                               int *mode, tq_error *error) {
     struct stat info;
-    char *resolved = NULL;
+    char resolved[PATH_MAX];
+    const char *target = path;
     bool exists = lstat(path, &info) == 0;
     if (!exists && errno != ENOENT)
         return tqi_fail_system(error, TQ_ERR_OPEN, errno, "%s", path);
     if (exists && S_ISLNK(info.st_mode)) {
-        resolved = realpath(path, NULL);
-        if (!resolved || stat(resolved, &info) != 0) {
-            int code = errno;
-            free(resolved);
-            return tqi_fail_system(error, TQ_ERR_OPEN, code, "%s: the link leads nowhere", path);
-        }
+        target = resolved;
+        if (!realpath(path, resolved) || stat(resolved, &info) != 0)
+            return tqi_fail_system(error, TQ_ERR_OPEN, errno, "%s: the link leads nowhere", path);
     }
     tq_status status = TQ_OK;
     if (exists) {
@@ -57,7 +56,6 @@ static tq_status check_target(tqi_file_sink *sink, const char *path, const tqi_s
         *mode = (int)(info.st_mode & 07777);
     }
     if (status == TQ_OK) {
-        const char *target = resolved ? resolved : path;
         sink->path_size = strlen(target) + 1;
         sink->path = tqi_alloc(sink->heap, sink->path_size);
         if (sink->path)
@@ -65,7 +63,6 @@ static tq_status check_target(tqi_file_sink *sink, const char *path, const tqi_s
         else
             status = tqi_no_memory(sink->heap, sink->path_size, error);
     }
-    free(resolved);
     return status;
 }
 

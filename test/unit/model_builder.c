@@ -250,7 +250,7 @@ static uint32_t emit_buffer(builder *b, const void *context, uint32_t i) {
     if (buffer->outside) {
         put_outside(b, record.slot[TQI_BUFFER_OFFSET], buffer->data, buffer->size);
     } else if (buffer->size) { /* a copy of its own, which tqi_record_vector() would not give */
-        emit_zeros(b, (0u - (b->out.out.size + 4)) % 16);
+        emit_zeros(b, (0u - (b->out.out.size + 4)) % (b->model->packed ? 4 : 16));
         tqi_emit_link(&b->out, record.slot[TQI_BUFFER_DATA], b->out.out.size);
         tqi_emit_bytes(&b->out, &buffer->size, 4);
         if (buffer->data)

@@ -91,6 +91,7 @@ typedef struct mb_model {
     mb_metadata metadata[4];
     mb_list legacy_metadata;
     mb_signature signatures[2];
+    bool packed;      /* buffers anywhere, not at multiples of 16 */
     const void *tail; /* behind everything */
     uint32_t tail_size, tail_align;
     size_t tail_at; /* set by mb_build() */

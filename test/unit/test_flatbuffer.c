@@ -16,7 +16,9 @@ static const tqi_field leaf_fields[] = {{"wide", TQI_FIELD_SCALAR, 8, 8, NULL},
                                         {"data", TQI_FIELD_VECTOR, 1, 16, NULL},
                                         {"longs", TQI_FIELD_VECTOR, 8, 8, NULL}};
 static const tqi_table leaf_table = {"Leaf", leaf_fields, 5};
-static const tqi_field choices[] = {{"Leaf", TQI_FIELD_TABLE, 4, 4, &leaf_table}};
+/* The second one is not counted: type 2 is unknown. */
+static const tqi_field choices[] = {{"Leaf", TQI_FIELD_TABLE, 4, 4, &leaf_table},
+                                    {"Hidden", TQI_FIELD_TABLE, 4, 4, &leaf_table}};
 static const tqi_table choice_union = {"Choice", choices, 1};
 enum { ROOT_VERSION, ROOT_LEAF, ROOT_LIST, ROOT_KIND, ROOT_CHOICE, ROOT_TEXT };
 static const tqi_field root_fields[] = {

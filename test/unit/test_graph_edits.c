@@ -124,6 +124,48 @@ static void float16_is_folded(void **state) {
     free(source.data);
 }
 
+/* float16 that someone else reads too stays beside its int8 form. */
+static void float16_with_another_reader(void **state) {
+    (void)state;
+    mb_model model;
+    float16_everywhere(&model);
+    mb_subgraph *s = &model.subgraphs[0];
+    model.opcodes[3] = (mb_opcode){.builtin = TQI_OP_CUSTOM, .custom = "Mine"};
+    mb_add_tensor(s, (mb_tensor){.name = "z", .shape = {2, {1, COLUMNS}}});
+    mb_add_op(s, (mb_op){.opcode = 3, .inputs = {1, {0}}, .outputs = {1, {8}}});
+    bytes source = mb_build(&model);
+    bytes output = convert(source, "dynamic_wi8_afp32");
+    reader r;
+    reader_open(&r, output);
+    const tqi_subgraph *g = &r.graph.subgraphs[0];
+    assert_int_equal(g->n_operators, 4);
+    assert_int_equal(g->operators[3].inputs[0], reader_find(&r, 0, "half"));
+    const tqi_tensor *half = reader_tensor(&r, 0, "half");
+    assert_true(same_bytes(reader_data(&r, half), (bytes){(uint8_t *)halves, sizeof halves}));
+    assert_int_equal(reader_tensor(&r, 0, "weight")->type, TQI_TYPE_INT8);
+    reader_close(&r);
+    free(output.data);
+    free(source.data);
+}
+
+static void float16_that_goes_out(void **state) {
+    (void)state;
+    for (int32_t tensor = 0; tensor < 2; tensor++) { /* stored, or unpacked */
+        mb_model model;
+        float16_everywhere(&model);
+        model.subgraphs[0].outputs = (mb_list){2, {7, tensor}};
+        bytes source = mb_build(&model);
+        tq_model *loaded = load(source), *result = quantized(loaded, "dynamic_wi8_afp32");
+        tq_report_entry entry = entry_of(result, "weight");
+        assert_int_equal(entry.verdict, TQ_VERDICT_KEPT);
+        assert_int_equal(entry.reason, TQ_REASON_GRAPH_BOUNDARY);
+        assert_int_equal(entry.from_type, TQI_TYPE_FLOAT16);
+        tq_model_free(result);
+        tq_model_free(loaded);
+        free(source.data);
+    }
+}
+
 static void dequantize_comes_before_its_reader(void **state) {
     (void)state;
     mb_model model;
@@ -341,6 +383,8 @@ static void variables_and_boundaries_stay(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(float16_is_folded),
+        cmocka_unit_test(float16_with_another_reader),
+        cmocka_unit_test(float16_that_goes_out),
         cmocka_unit_test(dequantize_comes_before_its_reader),
         cmocka_unit_test(equal_buffers_become_one),
         cmocka_unit_test(shared_buffer_of_two_minds),

@@ -151,6 +151,44 @@ static void unknown_operators_hold_things_in_place(void **state) {
     free(source.data);
 }
 
+/* Weights that lay anywhere are aligned: the copy is larger, and has no room before the tail. */
+static void no_room_before_the_tail(void **state) {
+    (void)state;
+    mb_model m = {.n_opcodes = 1, .n_subgraphs = 1, .packed = true};
+    mb_subgraph *s = &m.subgraphs[0];
+    m.opcodes[0] = (mb_opcode){.builtin = TQI_OP_CUSTOM, .custom = "Mine"};
+    for (int32_t i = 0; i < 12; i++) {
+        uint32_t buffer = mb_add_buffer(&m, weights + i, 36);
+        mb_add_tensor(s, (mb_tensor){.buffer = buffer, .shape = {1, {9}}});
+    }
+    mb_add_op(s, (mb_op){.inputs = {1, {0}}, .outputs = {1, {1}}});
+    m.tail = code;
+    m.tail_size = sizeof code;
+    bytes source = mb_build(&m);
+    tq_error error = TQ_ERROR_INIT;
+    tq_model *model = load(source);
+    assert_failed(TQ_ERR_UNSUPPORTED, tq_save_sink(model, NULL, NULL, &error), &error);
+    tq_model_free(model);
+    free(source.data);
+    /* byte code of a DISPATCH_OP moves */
+    uint8_t options[96];
+    m.opcodes[0].custom = "DISPATCH_OP";
+    s->ops[0].custom = options;
+    s->ops[0].custom_size = mb_dispatch_options(options, 0, 0);
+    free_bytes(mb_build(&m));
+    mb_dispatch_options(options, m.tail_at, sizeof code);
+    source = mb_build(&m);
+    bytes output = convert(source, "none");
+    reader read;
+    reader_open(&read, output);
+    uint64_t place = place_of_code(&read);
+    assert_true(place > m.tail_at && place + sizeof code <= output.size);
+    assert_memory_equal(output.data + place, code, sizeof code);
+    reader_close(&read);
+    free(output.data);
+    free(source.data);
+}
+
 /* ---- buffers and options by offset and size ---- */
 
 static void outside_the_flatbuffer(void **state) {
@@ -328,6 +366,7 @@ int main(void) {
         cmocka_unit_test(a_zip_stays_last),
         cmocka_unit_test(byte_code_is_followed),
         cmocka_unit_test(unknown_operators_hold_things_in_place),
+        cmocka_unit_test(no_room_before_the_tail),
         cmocka_unit_test(outside_the_flatbuffer),
         cmocka_unit_test(none_leaves_everything),
         cmocka_unit_test(outputs_are_in_order),

@@ -36,7 +36,7 @@ void write_file(const char *path, const void *data, size_t size) {
 }
 
 bool same_bytes(bytes a, bytes b) {
-    return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
 void free_bytes(bytes block) {

@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The benchmark: sets up what is missing, builds, and prints one table of ratios, which also goes to
+# build/bench.md, unless it is only a part. Everything takes some ten minutes and 10 GB in TMPDIR;
+# --quick leaves out the model that needs them. Exit code 0: all that was wanted was measured, whether
+# or not it is fast enough.
+#
+#     sh test/bench.sh [--quick] [--only PATTERN]
+
+set -u
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+cd "$root" || exit 1
+build=$root/build
+logs=$build/test-logs
+log=$logs/bench.log
+mkdir -p "$logs" || exit 1
+
+# stop WHAT: says it, with the end of the log.
+stop() {
+    printf 'bench: %s\n' "$1" >&2
+    [ ! -f "$log" ] || tail -n 40 "$log" >&2
+    exit 1
+}
+
+TOOLS_ROOT=$root
+# shellcheck source=../examples/setup_tools.sh
+. "$root/examples/setup_tools.sh"
+rm -f "$log"
+need_tools cc meson ninja zlib python3 cmocka || stop "setting up the tools to build with"
+
+set_up() {
+    if [ -f "$build/meson-private/coredata.dat" ]; then
+        meson configure "$build" "$@"
+    else
+        meson setup "$build" "$@"
+    fi
+}
+set_up --buildtype=release -Ddefault_library=both -Dtests=true -Dexamples=true '-Dtrim_levels=[]' \
+    >"$log" 2>&1 || stop "configuring the build"
+ninja -C "$build" examples/tfquant test/kernels/bench_kernels test/bench/make_layers test/bench/timed_run \
+    test/bench/library_size test/bench/empty_program >"$log" 2>&1 || stop "compiling"
+
+# The environment of the model tests; without it the rows with litert-quantizer are left out.
+python=$root/.venv/bin/python
+requirements=$root/test/models/requirements.txt
+if [ ! -x "$python" ]; then
+    need_tools venv && python3 -m venv "$root/.venv" >"$log" 2>&1 || rm -rf "$root/.venv"
+fi
+if [ -x "$python" ] && ! cmp -s "$requirements" "$root/.venv/installed.txt"; then
+    if "$python" -m pip install --disable-pip-version-check -r "$requirements" >"$log" 2>&1; then
+        cp "$requirements" "$root/.venv/installed.txt"
+    else
+        tail -n 3 "$log" >&2
+        printf 'bench: the Python packages could not be installed\n' >&2
+    fi
+fi
+[ -x "$python" ] || python=python3
+
+PYTHONDONTWRITEBYTECODE=1 exec "$python" "$root/test/bench/bench.py" --build "$build" "$@"
