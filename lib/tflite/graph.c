@@ -325,7 +325,9 @@ static tq_status find_zip(const tqi_graph *graph, tqi_tail *tail, tq_error *erro
     if (tail->size < sizeof scratch)
         return TQ_OK;
     TQI_TRY(tqi_source_fetch(graph->source, tail->offset, sizeof scratch, scratch, &at, error));
-    tail->is_zip = memcmp(at, "PK\3\4", sizeof scratch) == 0;
+    /* a member, or the end of an archive without any */
+    tail->is_zip = memcmp(at, "PK\3\4", sizeof scratch) == 0 ||
+                   memcmp(at, "PK\5\6", sizeof scratch) == 0;
     return TQ_OK;
 }
 
