@@ -3,7 +3,7 @@
 # (lists of words, and CC, are to be split)
 # To be sourced. need_tools NAME... makes sure that tools are there, and returns
 # non-zero, having said what to install, when it can't. Names: cc clang meson
-# ninja zlib cmocka python3 venv; any other is a command and a package of that
+# ninja zlib cmocka aarch64 python3 venv; any other is a command and a package of that
 # name. Before the call, TOOLS_ROOT may name the top of the source tree, whose
 # meson.build says which meson it needs.
 
@@ -63,6 +63,10 @@ tools_have() {
             tools_at_least "$(meson --version 2>/dev/null)" "$(tools_meson_minimum)"
         ;;
     zlib) compiler=$(tools_compiler) && tools_compiles zlib.h $compiler ;;
+    aarch64)
+        command -v qemu-aarch64 >/dev/null 2>&1 &&
+            tools_compiles stdio.h aarch64-linux-gnu-gcc 2>/dev/null
+        ;;
     cmocka) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists cmocka ;;
     # Debian's python3 has the module venv, but not what it needs to work.
     venv) python3 -c 'import venv, ensurepip' >/dev/null 2>&1 ;;
@@ -76,6 +80,7 @@ tools_apt_packages() {
         cc) echo gcc libc6-dev ;;
         ninja) echo ninja-build ;;
         zlib) echo zlib1g-dev ;;
+        aarch64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
         cmocka) echo libcmocka-dev pkg-config ;;
         venv) echo python3-venv ;;
         *) echo "$tool" ;;

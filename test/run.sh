@@ -165,6 +165,18 @@ if [ "$with_clang" = true ]; then
     fi
 fi
 
+if [ "$with_tests" = true ]; then
+    heading "Kernels on 64-bit ARM, emulated"
+    if [ "$(uname -m)" = aarch64 ] || [ "$(uname -m)" = arm64 ]; then
+        skip "the emulated ARM kernels" "this machine is one: they ran above"
+    elif ! need_tools aarch64; then
+        skip "the emulated ARM kernels" "aarch64-linux-gnu-gcc or qemu-aarch64 is missing and could not be installed"
+    elif make_build "$root/build-aarch64" --buildtype=release -Dtests=true -Dexamples=false \
+        --cross-file "$root/test/cross/aarch64-linux-gnu.ini"; then
+        c_tests "$root/build-aarch64"
+    fi
+fi
+
 if [ "$with_format" = true ]; then
     heading "Format of the C sources"
     major=$(clang-format --version | sed -n 's/.*version \([0-9]*\)\..*/\1/p')
