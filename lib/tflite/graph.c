@@ -8,6 +8,8 @@
 #include "flatbuffer/verify.h"
 #include "tflite/dispatch.h"
 
+enum { MOST_SHARES = 16 };
+
 tq_status tqi_borrow_i32(const tqi_view *view, tqi_vector vector, tqi_arena *arena,
                          const int32_t **array, tq_error *error) {
     const uint8_t *at = view->data + vector.at;
@@ -76,6 +78,10 @@ static tq_status load_buffers(tqi_graph *graph, tq_error *error) {
     tqi_vector buffers = tqi_get_vector(view, graph->root, TQI_MODEL_BUFFERS);
     TQI_NEW(graph->arena, &graph->buffers, buffers.count, error);
     graph->n_buffers = graph->buffer_capacity = buffers.count;
+    /* Buffers may share bytes, but not so that a small file stands for a huge one. */
+    uint64_t budget;
+    if (!tqi_mul_u64(graph->source->size, MOST_SHARES, &budget))
+        budget = UINT64_MAX;
     for (uint32_t i = 0; i < buffers.count; i++) {
         tqi_buffer *buffer = &graph->buffers[i];
         uint32_t table = tqi_element(view, buffers, i);
@@ -91,6 +97,10 @@ static tq_status load_buffers(tqi_graph *graph, tq_error *error) {
                                    "buffer %" PRIu32 " lies outside the file: %" PRIu64
                                    " bytes at %" PRIu64,
                                    i, size, offset);
+            if (size > budget)
+                return tqi_fail_at(error, TQ_ERR_CORRUPT, table,
+                                   "buffers up to %" PRIu32 " share the same bytes too often", i);
+            budget -= size;
             buffer->content = (tqi_content){TQI_CONTENT_FILE, size, offset, NULL, NULL};
             buffer->was_outside = true;
         }
@@ -326,8 +336,8 @@ static tq_status find_zip(const tqi_graph *graph, tqi_tail *tail, tq_error *erro
         return TQ_OK;
     TQI_TRY(tqi_source_fetch(graph->source, tail->offset, sizeof scratch, scratch, &at, error));
     /* a member, or the end of an archive without any */
-    tail->is_zip = memcmp(at, "PK\3\4", sizeof scratch) == 0 ||
-                   memcmp(at, "PK\5\6", sizeof scratch) == 0;
+    tail->is_zip =
+        memcmp(at, "PK\3\4", sizeof scratch) == 0 || memcmp(at, "PK\5\6", sizeof scratch) == 0;
     return TQ_OK;
 }
 
