@@ -93,6 +93,17 @@ def show_file_size(size):
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB" if size >= 2e7 else f"{size / 1e6:.1f} MB"
 
 
+# --- threads ---
+
+
+def thread_counts(cores):
+    return [1] + ([2] if cores > 1 else []) + ([cores] if cores > 2 else [])
+
+
+def words(threads):
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
 # --- kernels ---
 
 KERNEL_DEMANDS = {
@@ -104,9 +115,9 @@ KERNEL_DEMANDS = {
 }
 
 
-def kernel_lines(program, mebibytes):
+def kernel_lines(program, mebibytes, threads):
     """(levels, [(family, ratios by level, GB/s of memcpy)]) from what bench_kernels prints."""
-    done = subprocess.run([program, str(mebibytes)], capture_output=True, text=True)
+    done = subprocess.run([program, str(mebibytes), str(threads)], capture_output=True, text=True)
     lines = done.stdout.splitlines()
     head = re.match(r"bytes of source / memcpy\s+(.*\S)\s+memcpy GB/s$", lines[0]) if lines else None
     if done.returncode or not head:
@@ -119,29 +130,30 @@ def kernel_lines(program, mebibytes):
     return levels, families
 
 
-def kernel_name(level, family):
-    return f"kernel, {level}, 1 thread: {family}"
+def kernel_name(level, threads, family):
+    return f"kernel, {level}, {words(threads)}: {family}"
 
 
 def kernel_rows(bench):
     program = bench.build / "test" / "kernels" / "bench_kernels"
-    try:
-        levels, families = kernel_lines(program, 1)  # for the names
-        if not any(bench.wants(kernel_name(level, name)) for name, *_ in families for level in levels):
-            return
-        note("kernels")
-        levels, families = kernel_lines(program, KERNEL_SOURCE_MIB)
-    except (Failed, OSError) as error:
-        bench.add(Row("kernel: all", failure=str(error)))
-        return
-    for name, ratios, memcpy in families:
-        for level, ratio in zip(levels, ratios):
-            row = Row(kernel_name(level, name), ratio, f"{ratio * memcpy:.1f} GB/s", f"{memcpy:.1f} GB/s")
-            # The last level is the one that the library takes here.
-            if level == levels[-1] and name in KERNEL_DEMANDS:
-                demand = ratio_from(KERNEL_DEMANDS[name])
-                row.demand, row.met = demand.text, demand.met(ratio, None)
-            bench.add(row)
+    for threads in thread_counts(bench.cores):
+        try:
+            levels, families = kernel_lines(program, threads, threads)  # for the names
+            if not any(bench.wants(kernel_name(level, threads, name)) for name, *_ in families for level in levels):
+                continue
+            note(f"kernels, {words(threads)}")
+            levels, families = kernel_lines(program, KERNEL_SOURCE_MIB, threads)
+        except (Failed, OSError) as error:
+            bench.add(Row(f"kernel, {words(threads)}: all", failure=str(error)))
+            continue
+        for name, ratios, memcpy in families:
+            for level, ratio in zip(levels, ratios):
+                row = Row(kernel_name(level, threads, name), ratio, f"{ratio * memcpy:.1f} GB/s", f"{memcpy:.1f} GB/s")
+                # The last level is the one that the library takes here.
+                if level == levels[-1] and threads == 1 and name in KERNEL_DEMANDS:
+                    demand = ratio_from(KERNEL_DEMANDS[name])
+                    row.demand, row.met = demand.text, demand.met(ratio, None)
+                bench.add(row)
 
 
 # --- size ---
@@ -280,14 +292,6 @@ class Model:
 
 
 LIBRARY, COMMAND = "litert-quantizer, library", "litert-quantizer, command"
-
-
-def thread_counts(cores):
-    return [1] + ([2] if cores > 1 else []) + ([cores] if cores > 2 else [])
-
-
-def words(threads):
-    return "1 thread" if threads == 1 else f"{threads} threads"
 
 
 def comparisons(title, cores, folded_for_litert, demands):
@@ -585,7 +589,7 @@ class Bench:
 
 NOTES = (
     "Ratios are ours over the other; those of speed, of the inverse times. Kernels: bytes of the source "
-    f"({KERNEL_SOURCE_MIB} MiB) in a second, over memcpy of the same bytes; the last level is the one that the library "
+    f"({KERNEL_SOURCE_MIB} MiB) in a second, over memcpy of the same bytes with as many threads; the last level is the one that the library "
     "chooses here.",
     "Whole runs, which take turns: the command tfquant, from its start to its end, each time on a new file. "
     "litert-quantizer as a library: in a process that has imported and used it, from the path of the model to "

@@ -3,8 +3,9 @@
  * How fast kernels get through their source, as a multiple of memcpy of the same
  * bytes: both run alternately, five times, and the median counts. The source is
  * larger than the caches; results go round in a small buffer, as they do on their
- * way to a file, unless a size is given. Usage:
- * bench_kernels [MiB of source [part of a name [MiB of results]]]
+ * way to a file, unless a size is given. Several threads share the source evenly,
+ * on both sides. Usage:
+ * bench_kernels [MiB of source [threads [part of a name [MiB of results]]]]
  */
 #define _POSIX_C_SOURCE 200809L
 #include "cpu/cpu.h"
@@ -12,17 +13,18 @@
 
 #include <tfquant/tfquant.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { ROW = 4096, COLUMNS = 256, TURNS = 5 };
+enum { ROW = 4096, COLUMNS = 256, TURNS = 5, MAX_THREADS = 64 };
 
-static uint32_t bound_bits[COLUMNS];
-static float bounds[2 * COLUMNS], scales[COLUMNS];
-static uint16_t block_scales[ROW / 32];
-static volatile double unused; /* keeps results alive */
+static _Thread_local uint32_t bound_bits[COLUMNS];
+static _Thread_local float bounds[2 * COLUMNS], scales[COLUMNS];
+static _Thread_local uint16_t block_scales[ROW / 32];
+static _Thread_local volatile double unused; /* keeps results alive */
 
 static float scale_of(uint32_t absmax) {
     float bound;
@@ -63,7 +65,7 @@ static void minmax_columns_f32(const tqi_kernels *k, const void *x, void *y, siz
     k->minmax_columns_f32(x, n / COLUMNS, COLUMNS, COLUMNS, bounds, bounds + COLUMNS);
 }
 
-static tqi_sums sums;
+static _Thread_local tqi_sums sums;
 
 static void f32_s8_again(const tqi_kernels *k, const void *x, void *y, size_t n) {
     k->quantize_f32_s8(x, y, n, 1.0f / 127, &sums);
@@ -194,28 +196,58 @@ static double median(double *values) {
     return values[TURNS / 2];
 }
 
-static size_t size, room;
+static size_t size, room, threads = 1;
 static unsigned char *source, *target;
 static double speeds[TURNS]; /* of memcpy, the last ones */
 
+/* What one thread does: its part of the source. */
+typedef struct part {
+    const tqi_kernels *k; /* NULL: memcpy */
+    size_t family, from, size, to;
+    pthread_t thread;
+} part;
+
+static void *run_part(void *opaque) {
+    const part *p = opaque;
+    if (!p->k) {
+        memcpy(target + p->from, source + p->from, p->size);
+        return NULL;
+    }
+    const size_t piece = families[p->family].piece;
+    const size_t step = piece * families[p->family].from;
+    const size_t result = piece * families[p->family].to;
+    for (size_t done = 0, at = 0; p->size - done >= step; done += step, at += result) {
+        at = room - at < result ? 0 : at;
+        families[p->family].run(p->k, source + p->from + done, target + p->to + at, piece);
+    }
+    return NULL;
+}
+
+/* Returns bytes a second. */
+static double speed(const tqi_kernels *k, size_t family) {
+    const size_t step = families[family].piece * families[family].from;
+    const size_t each = size / threads / step * step;
+    part parts[MAX_THREADS];
+    const double start = now();
+    for (size_t i = 0; i < threads; i++) {
+        parts[i] = (part){.k = k, .family = family, .from = i * each, .size = each, .to = i * room};
+        if (i > 0 && pthread_create(&parts[i].thread, NULL, run_part, &parts[i])) {
+            fprintf(stderr, "no more threads\n");
+            exit(1);
+        }
+    }
+    run_part(&parts[0]);
+    for (size_t i = 1; i < threads; i++) {
+        pthread_join(parts[i].thread, NULL);
+    }
+    return (double)(threads * each) / (now() - start);
+}
+
 static double ratio(const tqi_kernels *k, size_t family) {
-    const size_t from = families[family].from;
-    const size_t to = families[family].to;
-    const size_t step = families[family].piece * from;
-    const size_t result = families[family].piece * to;
     double ratios[TURNS];
     for (int turn = 0; turn < TURNS; turn++) {
-        const double start = now();
-        memcpy(target, source, size);
-        const double middle = now();
-        size_t done = 0;
-        for (size_t at = 0; size - done >= step; done += step, at += result) {
-            at = room - at < result ? 0 : at;
-            families[family].run(k, source + done, target + at, families[family].piece);
-        }
-        const double end = now();
-        speeds[turn] = (double)size / (middle - start);
-        ratios[turn] = (double)done / (end - middle) / speeds[turn];
+        speeds[turn] = speed(NULL, family);
+        ratios[turn] = speed(k, family) / speeds[turn];
     }
     return median(ratios);
 }
@@ -239,12 +271,17 @@ int main(int argc, char **argv) {
         {"scalar", 0}, {"avx2", TQ_CPU_AVX2}, {"avx512", TQ_CPU_AVX512}, {"neon", TQ_CPU_NEON}};
     enum { LEVELS = sizeof(levels) / sizeof(*levels) };
     const uint32_t flags = tqi_cpu_flags();
-    const char *wanted = argc > 2 ? argv[2] : "";
+    const char *wanted = argc > 3 ? argv[3] : "";
     size = (size_t)(argc > 1 ? strtoul(argv[1], NULL, 10) : 256) << 20;
-    room = (size_t)(argc > 3 ? strtoul(argv[3], NULL, 10) : 1) << 20;
+    threads = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
+    room = (size_t)(argc > 4 ? strtoul(argv[4], NULL, 10) : 1) << 20;
+    if (threads == 0 || threads > MAX_THREADS) {
+        fprintf(stderr, "from 1 to %d threads\n", MAX_THREADS);
+        return 1;
+    }
     source = aligned_alloc(4096, size);
     target = aligned_alloc(4096, size);
-    if (size == 0 || room == 0 || room > size || !source || !target) {
+    if (room == 0 || room > size / threads || !source || !target) {
         fprintf(stderr, "need memory, and no more for results than for the source\n");
         return 1;
     }
