@@ -67,6 +67,26 @@ TQI_INLINE vi quantize_16(vf x, vf factor, const vf *unit2, tqi_target to, int c
     return q;
 }
 
+/* The same to s8 for values within its range, which needs no clipping. `largest` of the
+ * squares tells whether all of them were. */
+TQI_INLINE vi quantize_inner_16(vf x, vf factor, vi *largest, vi *ties, vector_sums *sums) {
+    const vf v = vf_mul(x, factor);
+    const vi q = vf_round(v);
+    const vf d = vf_sub(v, vf_from_int(q));
+    const vf v2 = vf_mul(v, v);
+    const vf d2 = vf_mul(d, d);
+    sums->signal = vf_add(sums->signal, v2);
+    sums->noise = vf_add(sums->noise, d2);
+    *largest = vi_max_unsigned(*largest, vf_bits(v2));
+    *ties = vi_max_unsigned(*ties, vf_bits(d2));
+    return q;
+}
+
+/* NaN counts as beyond. */
+TQI_INLINE int beyond_inner(vi largest) {
+    return vi_any_above(largest, vi_all((int32_t)float_bits(127.25f * 127.25f)));
+}
+
 TQI_INLINE vi quantize_exact_16(vf x, vf scale, tqi_target to) {
     const vf v = vf_div(x, scale);
     const vi q = vf_round(vf_clip(v, vf_all(target_min(to)), vf_all(target_max(to))));
@@ -97,20 +117,12 @@ TQI_INLINE void store_exact_group(const void *x, void *q, float scale0, float sc
 }
 
 /* The part of the next row that is fetched by a group of this row, the i-th
- * element of which is the first, and the place of its results: from float32, all
- * but the quarter that measuring fetches. */
-TQI_INLINE void prefetch_group(const unsigned char *x, const unsigned char *q, size_t i,
-                               size_t ahead, tqi_source from, tqi_target to) {
-    if (from == TQI_F32) {
-        const size_t line = ahead + ahead / 4 - i;
-        prefetch(x, line);
-        prefetch(x, line + 64);
-        prefetch(x, line + 128);
-    } else {
-        prefetch(x, ahead);
-        prefetch(x, ahead + 64);
-    }
-    prefetch(q, ahead / source_size(from) * (size_t)to / 8);
+ * element of which is the first: from float32 the second half, as measuring fetches
+ * the first. */
+TQI_INLINE void prefetch_group(const unsigned char *x, size_t i, size_t ahead, tqi_source from) {
+    const size_t line = from == TQI_F32 ? ahead + ahead / 2 - 2 * i : ahead;
+    prefetch(x, line);
+    prefetch(x, line + 64);
 }
 
 /* ---------------------------------------------------------------- rows -- */
@@ -135,17 +147,25 @@ TQI_INLINE void quantize_row(const void *x, void *q, size_t n, float scale, tqi_
         const void *source = whole_group(in, count, size, spare_in);
         unsigned char *target = count < GROUP ? spare_out : out;
         if (ahead) {
-            prefetch_group(in, out, i, ahead, from, to);
+            prefetch_group(in, i, ahead, from);
         }
-        vi ties = vi_all(0);
-        const vi a =
-            quantize_16(load_float(source, 0, from), factor, NULL, to, clips, &ties, &chunk);
-        const vi b =
-            quantize_16(load_float(source, 16, from), factor, NULL, to, clips, &ties, &chunk);
-        const vi c =
-            quantize_16(load_float(source, 32, from), factor, NULL, to, clips, &ties, &chunk);
-        const vi d =
-            quantize_16(load_float(source, 48, from), factor, NULL, to, clips, &ties, &chunk);
+        const vector_sums before = chunk;
+        vi ties = vi_all(0), largest = vi_all(0);
+        vi a, b, c, d;
+        if (to == TQI_S8) {
+            a = quantize_inner_16(load_float(source, 0, from), factor, &largest, &ties, &chunk);
+            b = quantize_inner_16(load_float(source, 16, from), factor, &largest, &ties, &chunk);
+            c = quantize_inner_16(load_float(source, 32, from), factor, &largest, &ties, &chunk);
+            d = quantize_inner_16(load_float(source, 48, from), factor, &largest, &ties, &chunk);
+        }
+        if (to != TQI_S8 || beyond_inner(largest)) {
+            chunk = before;
+            ties = vi_all(0);
+            a = quantize_16(load_float(source, 0, from), factor, NULL, to, clips, &ties, &chunk);
+            b = quantize_16(load_float(source, 16, from), factor, NULL, to, clips, &ties, &chunk);
+            c = quantize_16(load_float(source, 32, from), factor, NULL, to, clips, &ties, &chunk);
+            d = quantize_16(load_float(source, 48, from), factor, NULL, to, clips, &ties, &chunk);
+        }
         store_group(target, a, b, c, d, to);
         if (near_tie(ties, clips)) {
             store_exact_group(source, target, scale, scale, from, to);
@@ -335,7 +355,7 @@ TQI_INLINE void quantize_chunk(const unsigned char *x, uint8_t *q, size_t n, siz
             vi largest = vi_all(0);
             for (size_t k = i; k < i + block; k += 32) {
                 if (from == TQI_F32) {
-                    prefetch(x, ahead + k);
+                    prefetch(x, ahead + 2 * k);
                 }
                 largest = vi_max(largest, magnitude(load_float(x, k, from)));
                 largest = vi_max(largest, magnitude(load_float(x, k + 16, from)));
@@ -365,7 +385,7 @@ TQI_INLINE void quantize_chunk(const unsigned char *x, uint8_t *q, size_t n, siz
         unsigned char *target = count < GROUP ? spare_out : q + i / 2;
         const size_t k = i >> shift;
         const size_t m = (i + GROUP / 2) >> shift;
-        prefetch_group(x + i * size, q + i / 2, i, ahead, from, TQI_S4);
+        prefetch_group(x + i * size, i, ahead, from);
         const vf s0 = vf_all(scales[k]), s1 = vf_all(scales[m]);
         const vf f0 = vf_all(factors[k]), f1 = vf_all(factors[m]);
         const vf u0 = vf_mul(s0, s0), u1 = vf_mul(s1, s1);

@@ -50,7 +50,8 @@ static uint32_t LEVEL(absmax_f32)(const void *x, size_t n) {
     const size_t ahead = next_row(n * 4);
     vi a = vi_all(0), b = a, c = a, d = a;
     for (size_t i = 0; i < n; i += GROUP) {
-        prefetch(x, ahead + i);
+        prefetch(x, ahead + 2 * i);
+        prefetch(x, ahead + 2 * i + 64);
         const void *from = whole_group(bytes + i * 4, n - i, 4, spare);
         a = vi_max(a, magnitude(load_float(from, 0, TQI_F32)));
         b = vi_max(b, magnitude(load_float(from, 16, TQI_F32)));
