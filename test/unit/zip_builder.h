@@ -29,10 +29,10 @@ typedef struct zip_plan {
     const zip_member *members;
     uint32_t n;
     const char *prefix, *comment;
-    uint64_t
-        counted_from; /* added to all offsets: the prefix's size counts from the file's start */
-    bool reversed;    /* the directory lists the members backwards */
-    bool wide;        /* ZIP64's end record */
+    /* added to all offsets; the size of the prefix: they count from the file's start */
+    uint64_t counted_from;
+    bool reversed;          /* the directory lists the members backwards */
+    bool wide;              /* ZIP64's end record */
     const char *end64_data; /* in it, behind its fields */
     size_t zeros;           /* behind the end */
 } zip_plan;
