@@ -78,7 +78,8 @@ enum {
 };
 
 enum { ZIP_STORED = 0, ZIP_DEFLATED = 8 };
-enum { ZIP_NEEDS_ZIP64 = 45 }; /* version needed to extract */
+/* version needed to extract */
+enum { ZIP_NEEDS_INFLATE = 20, ZIP_NEEDS_ZIP64 = 45 };
 
 /* flags */
 enum {

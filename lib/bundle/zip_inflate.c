@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "bundle/zip_format.h"
+#include "bundle/zip_memory.h"
 #include "bundle/zip_private.h"
 
 enum { INPUT = 64 * 1024, OUTPUT = 256 * 1024, STORED_PIECE = 1024 * 1024 };
@@ -57,27 +58,6 @@ static tq_status read_stored(reader *r, void *scratch, size_t room) {
 }
 
 /* ---- deflated ---- */
-
-/* zlib does not tell the size of what it frees: it goes before the block. */
-enum { BEFORE = 16 };
-
-static void *allocate(void *heap, uInt count, uInt size) {
-    uint64_t bytes = (uint64_t)count * size;
-    if (bytes > SIZE_MAX - BEFORE)
-        return NULL;
-    uint8_t *block = tqi_alloc(heap, (size_t)bytes + BEFORE);
-    if (!block)
-        return NULL;
-    memcpy(block, &bytes, sizeof bytes);
-    return block + BEFORE;
-}
-
-static void release(void *heap, void *memory) {
-    uint8_t *block = (uint8_t *)memory - BEFORE;
-    uint64_t bytes;
-    memcpy(&bytes, block, sizeof bytes);
-    tqi_free(heap, block, (size_t)bytes + BEFORE);
-}
 
 static tq_status explain(const reader *r, const z_stream *stream, int code, uint64_t done) {
     const tqi_zip_member *m = r->member;
@@ -131,7 +111,7 @@ static tq_status inflate_all(reader *r, z_stream *stream, uint8_t *in, uint8_t *
 }
 
 static tq_status read_deflated(reader *r, uint8_t *scratch) {
-    z_stream stream = {.zalloc = allocate, .zfree = release, .opaque = r->heap};
+    z_stream stream = {.zalloc = tqi_zip_allocate, .zfree = tqi_zip_release, .opaque = r->heap};
     int code = inflateInit2(&stream, -MAX_WBITS);
     if (code != Z_OK)
         return explain(r, &stream, code, 0);

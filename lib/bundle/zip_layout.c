@@ -112,7 +112,7 @@ static tq_status check_change(const maker *mk, const tqi_zip_member *m,
     if (m->is_directory || alignment > TQI_ZIP_MAX_ALIGNMENT || (alignment & (alignment - 1)) != 0)
         return tqi_zip_refuse(m, TQ_ERR_INTERNAL, m->local.offset, mk->error,
                               "it can't be replaced like this");
-    if (change->size > MAX_SIZE || mk->at > MAX_SIZE)
+    if (change->size > MAX_SIZE || tqi_zip_payload_size(change) > MAX_SIZE || mk->at > MAX_SIZE)
         return tqi_zip_refuse(m, TQ_ERR_TOO_LARGE, m->local.offset, mk->error,
                               "its content would be too large");
     return TQ_OK;
@@ -131,15 +131,16 @@ static tq_status replace(maker *mk, tqi_zip_member *m) {
     uint32_t member = (uint32_t)(m - mk->zip->members);
     const tqi_zip_change *change = &layout->changes[member];
     tqi_zip_place *place = &layout->places[member];
-    bool aligning;
+    uint64_t size = tqi_zip_payload_size(change);
+    bool aligned = !change->deflated && change->alignment > 1, aligning;
     TQI_TRY(check_change(mk, m, change));
     TQI_TRY(is_aligning(mk, m, &aligning));
     size_t header = tqi_zip_make_local(layout, member, 0, NULL);
-    if (change->alignment > 1 && aligning) {
+    if (aligned && aligning) {
         zeros(mk, distance_up(mk->origin + mk->at + header, change->alignment));
     } else {
         copy(mk, m->before);
-        if (change->alignment > 1)
+        if (aligned)
             place->padding = padding_for(mk->origin + mk->at + header, change->alignment);
     }
     if (tqi_zip_local_extra_size(layout, member) + place->padding > ZIP_MAX16)
@@ -149,8 +150,8 @@ static tq_status replace(maker *mk, tqi_zip_member *m) {
     add(mk, TQI_ZIP_LOCAL, header + place->padding, member);
     place->payload = layout->n_payloads;
     layout->payloads[layout->n_payloads++] =
-        (tqi_zip_payload){member, mk->at, change->size, layout->n_pieces};
-    add(mk, TQI_ZIP_PAYLOAD, change->size, member);
+        (tqi_zip_payload){member, mk->at, size, layout->n_pieces};
+    add(mk, TQI_ZIP_PAYLOAD, size, member);
     return TQ_OK;
 }
 

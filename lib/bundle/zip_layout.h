@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where everything goes in an archive that is written again with some members replaced by stored
- * ones of other content. Only sizes are needed. All offsets count from the archive's first
+/* Where everything goes in an archive that is written again with some members' content replaced.
+ * Only sizes are needed. All offsets count from the archive's first
  * byte. With nothing replaced the result is byte for byte the same. */
 #ifndef TQI_BUNDLE_ZIP_LAYOUT_H
 #define TQI_BUNDLE_ZIP_LAYOUT_H
@@ -12,15 +12,22 @@ enum { TQI_ZIP_MAX_ALIGNMENT = 32768 };
 /* What becomes of a member; all zero: it stays as it is, packed data and all. */
 typedef struct tqi_zip_change {
     bool replaced;
-    uint64_t size;      /* new content, stored */
-    uint32_t alignment; /* of its first byte, a power of two; 0: any */
+    bool deflated;        /* the new content comes deflated; else stored */
+    uint64_t size;        /* of the new content */
+    uint64_t packed_size; /* deflated: what it takes */
+    uint32_t alignment;   /* stored: of its first byte, a power of two; 0: any */
 } tqi_zip_change;
+
+/* Bytes of a replaced member's payload. */
+static inline uint64_t tqi_zip_payload_size(const tqi_zip_change *change) {
+    return change->deflated ? change->packed_size : change->size;
+}
 
 typedef enum tqi_zip_piece_kind {
     TQI_ZIP_COPY, /* from the source */
     TQI_ZIP_ZEROS,
     TQI_ZIP_LOCAL,   /* a new header for a replaced member */
-    TQI_ZIP_PAYLOAD, /* a replaced member's content, which somebody else writes */
+    TQI_ZIP_PAYLOAD, /* a replaced member's packed content: somebody else writes it */
     TQI_ZIP_CENTRAL, /* a changed record of the directory */
     TQI_ZIP_ENDING,  /* changed end records */
 } tqi_zip_piece_kind;

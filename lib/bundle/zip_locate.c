@@ -8,7 +8,7 @@
 /* their pieces are counted in 32 bits */
 enum { MAX_MEMBERS = 1 << 28 };
 
-enum { MAX_SEARCHED_END64 = 1024 };
+enum { MAX_SEARCHED_END64 = 1024, MAX_END64 = 1 << 16 };
 
 /* [offset, offset + size) lies in the archive's range */
 static bool is_inside(const tqi_zip *zip, uint64_t offset, uint64_t size) {
@@ -83,7 +83,8 @@ static tq_status find_end(tqi_zip *zip, tq_error *error) {
 static tq_status is_end64(const tqi_zip *zip, uint64_t at, bool *is, tq_error *error) {
     uint64_t locator = zip->end.offset - ZIP_LOCATOR_SIZE;
     *is = false;
-    if (!is_inside(zip, at, ZIP_END64_SIZE) || at + ZIP_END64_SIZE > locator)
+    if (!is_inside(zip, at, ZIP_END64_SIZE) || at + ZIP_END64_SIZE > locator ||
+        locator - at > MAX_END64)
         return TQ_OK;
     TQI_TRY(tqi_source_load(zip->source, at, ZIP_END64_SIZE, error));
     *is = has_signature(zip, at, ZIP_END64) &&
@@ -205,4 +206,29 @@ tq_status tqi_zip_locate(tqi_zip *zip, tqi_zip_claim *claim, tq_error *error) {
                            " bytes",
                            claim->entries, claim->size);
     return find_directory(zip, claim, error);
+}
+
+/* Without a record of a member the end record has to be a likely one. */
+static bool is_likely(const tqi_zip *zip, const tqi_zip_claim *claim) {
+    if (claim->entries > 0)
+        return true;
+    return claim->size == 0 && zip->behind_end.size == 0;
+}
+
+tq_status tqi_zip_probe(tqi_source *source, uint64_t offset, uint64_t size, bool *is_zip,
+                        tq_error *error) {
+    tqi_zip zip = {.source = source, .whole = {offset, size}};
+    tqi_zip_claim claim;
+    tq_error why = TQ_ERROR_INIT;
+    *is_zip = false;
+    if (!tqi_in_range(offset, size, source->size))
+        return tqi_fail(error, TQ_ERR_INTERNAL, "a ZIP archive beyond the end of its source");
+    tq_status status = tqi_zip_locate(&zip, &claim, &why);
+    if (status == TQ_OK)
+        *is_zip = is_likely(&zip, &claim);
+    else if (status != TQ_ERR_CORRUPT && status != TQ_ERR_UNSUPPORTED)
+        *error = why;
+    else
+        status = TQ_OK;
+    return status;
 }

@@ -64,6 +64,11 @@ typedef struct tqi_zip {
 tq_status tqi_zip_open(tqi_zip *zip, tqi_source *source, uint64_t offset, uint64_t size,
                        const tqi_zip_limits *limits, tqi_arena *arena, tq_error *error);
 
+/* Whether there is an archive in the range, maybe behind something else, as far as its end record
+ * and its directory's place tell: a few KiB are read. Fails only if reading does. */
+tq_status tqi_zip_probe(tqi_source *source, uint64_t offset, uint64_t size, bool *is_zip,
+                        tq_error *error);
+
 /* NULL: no member of this name. */
 const tqi_zip_member *tqi_zip_find(const tqi_zip *zip, const char *name);
 

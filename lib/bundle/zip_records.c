@@ -42,17 +42,21 @@ static void put_kept(tape *t, tqi_zip_extra extra, bool realign) {
 /* ---- a replaced member's own header ---- */
 
 static bool is_aligned(const tqi_zip_change *change) {
-    return change->alignment > 1;
+    return !change->deflated && change->alignment > 1;
+}
+
+static bool is_wide(const tqi_zip_change *change) {
+    return change->size >= ZIP_MAX32 || tqi_zip_payload_size(change) >= ZIP_MAX32;
 }
 
 static void put_local_extra(tape *t, const tqi_zip_layout *layout, uint32_t member,
                             uint32_t padding) {
     const tqi_zip_change *change = &layout->changes[member];
-    if (change->size >= ZIP_MAX32) {
+    if (is_wide(change)) { /* both sizes, whichever wants it */
         put_u16(t, ZIP_EXTRA_ZIP64);
         put_u16(t, 16);
         put_u64(t, change->size);
-        put_u64(t, change->size);
+        put_u64(t, tqi_zip_payload_size(change));
     }
     if (padding > 0) {
         put_u16(t, ZIP_EXTRA_ALIGNMENT);
@@ -72,29 +76,38 @@ size_t tqi_zip_local_extra_size(const tqi_zip_layout *layout, uint32_t member) {
     return t.size;
 }
 
-static uint32_t stored_flags(const tqi_zip_member *m) {
+/* No level means the usual one, and of a stored member nothing. */
+static uint32_t new_flags(const tqi_zip_member *m) {
     return m->flags & ~(uint32_t)(ZIP_FLAG_LEVEL | ZIP_FLAG_DESCRIPTOR);
 }
 
-static uint32_t version_needed(const tqi_zip_member *m, bool wide) {
-    return wide && m->needed < ZIP_NEEDS_ZIP64 ? ZIP_NEEDS_ZIP64 : m->needed;
+static uint32_t new_method(const tqi_zip_change *change) {
+    return change->deflated ? ZIP_DEFLATED : ZIP_STORED;
+}
+
+static uint32_t version_needed(const tqi_zip_member *m, const tqi_zip_change *change, bool wide) {
+    uint32_t needed = m->needed;
+    if (change->replaced && change->deflated && needed < ZIP_NEEDS_INFLATE)
+        needed = ZIP_NEEDS_INFLATE;
+    return wide && needed < ZIP_NEEDS_ZIP64 ? ZIP_NEEDS_ZIP64 : needed;
 }
 
 size_t tqi_zip_make_local(const tqi_zip_layout *layout, uint32_t member, uint32_t crc,
                           uint8_t *out) {
     const tqi_zip_member *m = &layout->zip->members[member];
-    uint64_t size = layout->changes[member].size;
+    const tqi_zip_change *change = &layout->changes[member];
+    bool wide = is_wide(change);
     uint32_t padding = layout->places[member].padding;
     tape t = {out, 0};
     put_u32(&t, ZIP_LOCAL);
-    put_u16(&t, version_needed(m, size >= ZIP_MAX32));
-    put_u16(&t, stored_flags(m));
-    put_u16(&t, ZIP_STORED);
+    put_u16(&t, version_needed(m, change, wide));
+    put_u16(&t, new_flags(m));
+    put_u16(&t, new_method(change));
     put_u16(&t, m->time);
     put_u16(&t, m->date);
     put_u32(&t, crc);
-    put_u32(&t, narrow32(size));
-    put_u32(&t, narrow32(size));
+    put_u32(&t, wide ? ZIP_MAX32 : tqi_zip_payload_size(change));
+    put_u32(&t, wide ? ZIP_MAX32 : change->size);
     put_u16(&t, m->name_size);
     put_u16(&t, (uint32_t)tqi_zip_local_extra_size(layout, member) + padding);
     put(&t, m->name, m->name_size);
@@ -112,8 +125,10 @@ static central_values values_of(const tqi_zip_layout *layout, uint32_t member) {
     const tqi_zip_member *m = &layout->zip->members[member];
     const tqi_zip_change *change = &layout->changes[member];
     central_values values = {m->size, m->packed_size, layout->places[member].offset};
-    if (change->replaced)
-        values.unpacked = values.packed = change->size;
+    if (change->replaced) {
+        values.unpacked = change->size;
+        values.packed = tqi_zip_payload_size(change);
+    }
     return values;
 }
 
@@ -164,7 +179,8 @@ static size_t move_central(const tqi_zip_layout *layout, uint32_t member, uint8_
 size_t tqi_zip_make_central(const tqi_zip_layout *layout, uint32_t member, uint32_t crc,
                             uint8_t *out) {
     const tqi_zip_member *m = &layout->zip->members[member];
-    bool replaced = layout->changes[member].replaced;
+    const tqi_zip_change *change = &layout->changes[member];
+    bool replaced = change->replaced;
     central_values values = values_of(layout, member);
     if (!replaced && (m->wide_offset || values.offset < ZIP_MAX32))
         return move_central(layout, member, out);
@@ -175,9 +191,9 @@ size_t tqi_zip_make_central(const tqi_zip_layout *layout, uint32_t member, uint3
     t = (tape){out, 0};
     put_u32(&t, ZIP_CENTRAL);
     put_u16(&t, m->made_by);
-    put_u16(&t, version_needed(m, wide > 0));
-    put_u16(&t, replaced ? stored_flags(m) : m->flags);
-    put_u16(&t, replaced ? ZIP_STORED : m->method);
+    put_u16(&t, version_needed(m, change, wide > 0));
+    put_u16(&t, replaced ? new_flags(m) : m->flags);
+    put_u16(&t, replaced ? new_method(change) : m->method);
     put_u16(&t, m->time);
     put_u16(&t, m->date);
     put_u32(&t, replaced ? crc : m->crc);

@@ -38,7 +38,7 @@ static void use(opened_zip *o) {
             tqi_zip_read(&o->zip, &o->zip.members[i], &o->heap, NULL, NULL, &o->error);
         assert_true(status == TQ_OK || status == TQ_ERR_CORRUPT);
         if (i % 2 == 0 && !o->zip.members[i].is_directory) {
-            changes[i] = (tqi_zip_change){true, 7, 64};
+            changes[i] = (tqi_zip_change){.replaced = true, .size = 7, .alignment = 64};
             contents[i] = (bytes){(uint8_t *)(uintptr_t) "content", 7};
         }
     }
@@ -58,7 +58,10 @@ static void use(opened_zip *o) {
 static void try_it(bytes *file, bool callback) {
     opened_zip o;
     tq_status status = open_zip(&o, file, callback, 0, file->size);
+    bool is_zip;
+    assert_ok(tqi_zip_probe(&o.source, 0, file->size, &is_zip, &o.error), &o.error);
     if (status == TQ_OK) {
+        assert_true(is_zip || o.zip.n_members == 0);
         bytes copied = copy_zip(&o);
         assert_true(same_bytes(*file, copied));
         free(copied.data);

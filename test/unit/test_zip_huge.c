@@ -93,8 +93,12 @@ static const zip_member members[] = {
 
 static void test_grows_and_shrinks(void **state) {
     (void)state;
-    const tqi_zip_change grow[COUNT(members)] = {[1] = {true, HUGE_SIZE, 64}, [3] = {true, 5, 64}};
-    const tqi_zip_change shrink[COUNT(members)] = {[1] = {true, 5, 64}, [3] = {true, 5, 64}};
+    const tqi_zip_change grow[COUNT(members)] = {
+        [1] = {.replaced = true, .size = HUGE_SIZE, .alignment = 64},
+        [3] = {.replaced = true, .size = 5, .alignment = 64}};
+    const tqi_zip_change shrink[COUNT(members)] = {
+        [1] = {.replaced = true, .size = 5, .alignment = 64},
+        [3] = {.replaced = true, .size = 5, .alignment = 64}};
     bytes file = build_zip(&(zip_plan){PLAN(members), .comment = "huge"});
     opened_zip o, is, again;
     sparse huge, small;
@@ -124,11 +128,41 @@ static void test_grows_and_shrinks(void **state) {
     free(file.data);
 }
 
+/* Deflated, either size may want 64 bits. */
+static void test_deflated(void **state) {
+    (void)state;
+    static const uint64_t sizes[][2] = {{HUGE_SIZE, 1000}, {HUGE_SIZE, HUGE_SIZE - 1}, {5, 7}};
+    bytes file = build_zip(&(zip_plan){PLAN(members)});
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        const tqi_zip_change changes[COUNT(members)] = {[1] = {.replaced = true,
+                                                               .deflated = true,
+                                                               .size = sizes[i][0],
+                                                               .packed_size = sizes[i][1]}};
+        opened_zip o, is;
+        sparse result;
+        assert_ok(open_whole_zip(&o, &file), &o.error);
+        rewrite_sparse(&o, changes, 0, &result);
+        open_sparse(&is, &result, 0);
+        const tqi_zip_member *m = &is.zip.members[1];
+        assert_int_equal(m->method, 8);
+        assert_int_equal(m->size, sizes[i][0]);
+        assert_int_equal(m->packed_size, sizes[i][1]);
+        assert_int_equal(m->needed, i < 2 ? 45 : 20);
+        assert_int_equal(m->local_extra.size, i < 2 ? 20 : 0);
+        assert_ok(tqi_zip_read(&is.zip, &is.zip.members[2], &is.heap, NULL, NULL, &is.error),
+                  &is.error);
+        close_zip(&is);
+        forget(&result);
+        close_zip(&o);
+    }
+    free(file.data);
+}
+
 /* Counted from the start of a file of which it comes to be the last bytes. */
 static void test_moves_beyond(void **state) {
     (void)state;
     bytes file = build_zip(&(zip_plan){PLAN(members), .prefix = "prefix", .counted_from = 6});
-    const tqi_zip_change none[COUNT(members)] = {{false, 0, 0}};
+    const tqi_zip_change none[COUNT(members)] = {{.replaced = false}};
     opened_zip o, is;
     sparse tail;
     tqi_zip_patch *patches;
@@ -166,6 +200,7 @@ static void test_moves_beyond(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grows_and_shrinks),
+        cmocka_unit_test(test_deflated),
         cmocka_unit_test(test_moves_beyond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

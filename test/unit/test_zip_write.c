@@ -103,13 +103,14 @@ static bytes check_rewrite(opened_zip *o, const tqi_zip_change *changes, const b
 static void rewrite_some(bytes *file, unsigned which, size_t size, uint32_t alignment,
                          uint64_t origin) {
     opened_zip o;
-    tqi_zip_change changes[MEMBERS] = {{false, 0, 0}};
+    tqi_zip_change changes[MEMBERS] = {{.replaced = false}};
     bytes contents[MEMBERS];
     assert_ok(open_whole_zip(&o, file), &o.error);
     for (unsigned i = 0; i < MEMBERS; i++) {
         contents[i] = filled(size + i, (char)('0' + i));
         if (which >> i & 1)
-            changes[i] = (tqi_zip_change){true, size + i, alignment};
+            changes[i] =
+                (tqi_zip_change){.replaced = true, .size = size + i, .alignment = alignment};
     }
     bytes result = check_rewrite(&o, changes, contents, origin);
     if (which == 0)
@@ -151,7 +152,8 @@ static void test_extra_fields(void **state) {
     (void)state;
     bytes file = build_zip(&(zip_plan){PLAN(bundle)});
     opened_zip o, is;
-    tqi_zip_change changes[MEMBERS] = {[3] = {true, 10, 64}, [4] = {true, 10, 0}};
+    tqi_zip_change changes[MEMBERS] = {[3] = {.replaced = true, .size = 10, .alignment = 64},
+                                       [4] = {.replaced = true, .size = 10, .alignment = 0}};
     bytes contents[MEMBERS] = {[3] = filled(10, 'c'), [4] = filled(10, 'w')};
     assert_ok(open_whole_zip(&o, &file), &o.error);
     bytes result = check_rewrite(&o, changes, contents, 0);
@@ -185,7 +187,8 @@ static void test_gaps(void **state) {
     };
     bytes file = build_zip(&(zip_plan){PLAN(members)});
     opened_zip o, is;
-    tqi_zip_change changes[COUNT(members)] = {{true, 7, 16}, {true, 2, 4}};
+    tqi_zip_change changes[COUNT(members)] = {{.replaced = true, .size = 7, .alignment = 16},
+                                              {.replaced = true, .size = 2, .alignment = 4}};
     bytes contents[COUNT(members)] = {filled(7, 'a'), filled(2, 'b')};
     assert_ok(open_whole_zip(&o, &file), &o.error);
     assert_int_equal(o.zip.members[2].data.offset, 132);
@@ -212,7 +215,7 @@ static void test_origin(void **state) {
     bytes file =
         build_zip(&(zip_plan){PLAN(bundle), .prefix = "flatbuffer", .counted_from = PREFIX});
     opened_zip o, is;
-    tqi_zip_change changes[MEMBERS] = {{false, 0, 0}};
+    tqi_zip_change changes[MEMBERS] = {{.replaced = false}};
     assert_ok(open_zip(&o, &file, false, PREFIX, file.size - PREFIX), &o.error);
     assert_true(o.zip.from_file);
     bytes moved = rewrite_zip(&o, changes, NULL, ORIGIN);
@@ -240,14 +243,14 @@ static void test_refusals(void **state) {
         tq_status status;
         tqi_zip_change change;
     } bad[] = {
-        {0, TQ_ERR_INTERNAL, {true, 1, 0}},
-        {1, TQ_ERR_INTERNAL, {true, 1, 3}},
-        {1, TQ_ERR_INTERNAL, {true, 1, 65536}},
-        {1, TQ_ERR_TOO_LARGE, {true, UINT64_MAX, 0}},
+        {0, TQ_ERR_INTERNAL, {.replaced = true, .size = 1, .alignment = 0}},
+        {1, TQ_ERR_INTERNAL, {.replaced = true, .size = 1, .alignment = 3}},
+        {1, TQ_ERR_INTERNAL, {.replaced = true, .size = 1, .alignment = 65536}},
+        {1, TQ_ERR_TOO_LARGE, {.replaced = true, .size = UINT64_MAX, .alignment = 0}},
     };
     bytes file = build_zip(&(zip_plan){PLAN(members)});
     for (size_t i = 0; i < COUNT(bad); i++) {
-        tqi_zip_change changes[COUNT(members)] = {{false, 0, 0}};
+        tqi_zip_change changes[COUNT(members)] = {{.replaced = false}};
         opened_zip o;
         tqi_zip_layout layout;
         changes[bad[i].member] = bad[i].change;
@@ -265,7 +268,7 @@ static void test_no_room_for_padding(void **state) {
     char extra[65530] = "UT\xf6\xff";
     const zip_member member = {
         .name = "m", .content = "m", .local_extra = extra, .local_extra_size = sizeof extra};
-    const tqi_zip_change change = {true, 10, 32768};
+    const tqi_zip_change change = {.replaced = true, .size = 10, .alignment = 32768};
     bytes file = build_zip(&(zip_plan){.members = &member, .n = 1});
     opened_zip o;
     tqi_zip_layout layout;
@@ -284,7 +287,7 @@ static tq_status stop(void *opaque, uint64_t written, tq_error *error) {
 static void test_cancelled(void **state) {
     (void)state;
     bytes file = build_zip(&(zip_plan){PLAN(bundle)});
-    const tqi_zip_change changes[MEMBERS] = {[1] = {true, 5, 0}};
+    const tqi_zip_change changes[MEMBERS] = {[1] = {.replaced = true, .size = 5, .alignment = 0}};
     opened_zip o;
     tqi_zip_layout layout;
     tqi_sink sink;
