@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "flatbuffer/verify.h"
+#include "tflite/appended_zip.h"
 #include "tflite/dispatch.h"
 
 enum { MOST_SHARES = 16 };
@@ -329,16 +330,19 @@ static tq_status trim(const tqi_graph *graph, tqi_tail *gap, const tqi_tail *cod
     return TQ_OK;
 }
 
-static tq_status find_zip(const tqi_graph *graph, tqi_tail *tail, tq_error *error) {
+static tq_status find_zip(const tqi_graph *graph, tqi_source *source, tqi_tail *tail,
+                          tq_error *error) {
     uint8_t scratch[4];
     const uint8_t *at;
     if (tail->size < sizeof scratch)
         return TQ_OK;
-    TQI_TRY(tqi_source_fetch(graph->source, tail->offset, sizeof scratch, scratch, &at, error));
+    TQI_TRY(tqi_source_fetch(source, tail->offset, sizeof scratch, scratch, &at, error));
     /* a member, or the end of an archive without any */
     tail->is_zip =
         memcmp(at, "PK\3\4", sizeof scratch) == 0 || memcmp(at, "PK\5\6", sizeof scratch) == 0;
-    return TQ_OK;
+    if (!tail->is_zip)
+        return TQ_OK;
+    return tqi_appended_zip_open(&tail->zip, source, tail->offset, tail->size, graph->arena, error);
 }
 
 /* Calls for every operator with data behind the flatbuffer; counts when `ranges` is NULL. */
@@ -351,9 +355,9 @@ static uint32_t operator_ranges(const tqi_graph *graph, tqi_tail *ranges, bool d
             tqi_tail range = {
                 tqi_get_u64(&graph->view, op->source, TQI_OPERATOR_LARGE_CUSTOM_OPTIONS_OFFSET, 0),
                 tqi_get_u64(&graph->view, op->source, TQI_OPERATOR_LARGE_CUSTOM_OPTIONS_SIZE, 0),
-                false};
+                false, NULL};
             if (dispatch && tqi_dispatch_find(graph, op, &code))
-                range = (tqi_tail){code.offset, code.size, false};
+                range = (tqi_tail){code.offset, code.size, false, NULL};
             else if (dispatch || range.offset <= 1)
                 continue;
             if (ranges)
@@ -366,17 +370,17 @@ static uint32_t operator_ranges(const tqi_graph *graph, tqi_tail *ranges, bool d
 
 /* What is behind the flatbuffer and no table refers to. Zeros there are padding, unless an
  * accelerator's byte code is said to be in them. */
-static tq_status find_tails(tqi_graph *graph, uint32_t end, tq_error *error) {
+static tq_status find_tails(tqi_graph *graph, tqi_source *source, uint32_t end, tq_error *error) {
     uint32_t n = operator_ranges(graph, NULL, false);
     tqi_tail *used = NULL, *code = NULL;
     TQI_NEW(graph->arena, &used, (uint64_t)n + graph->n_buffers + 2, error);
     operator_ranges(graph, used, false);
     for (uint32_t i = 0; i < graph->n_buffers; i++)
         if (graph->buffers[i].was_outside)
-            used[n++] =
-                (tqi_tail){graph->buffers[i].content.offset, graph->buffers[i].content.size, false};
-    used[n++] = (tqi_tail){0, end, false};
-    used[n++] = (tqi_tail){graph->source->size, 0, false};
+            used[n++] = (tqi_tail){graph->buffers[i].content.offset, graph->buffers[i].content.size,
+                                   false, NULL};
+    used[n++] = (tqi_tail){0, end, false, NULL};
+    used[n++] = (tqi_tail){graph->source->size, 0, false, NULL};
     qsort(used, n, sizeof *used, by_offset);
     uint32_t n_code = operator_ranges(graph, NULL, true);
     TQI_NEW(graph->arena, &code, n_code, error);
@@ -385,10 +389,10 @@ static tq_status find_tails(tqi_graph *graph, uint32_t end, tq_error *error) {
     uint64_t reached = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (used[i].offset > reached) {
-            tqi_tail gap = {reached, used[i].offset - reached, false};
+            tqi_tail gap = {reached, used[i].offset - reached, false, NULL};
             TQI_TRY(trim(graph, &gap, code, n_code, error));
             if (gap.size > 0) {
-                TQI_TRY(find_zip(graph, &gap, error));
+                TQI_TRY(find_zip(graph, source, &gap, error));
                 graph->tails[graph->n_tails++] = gap;
             }
         }
@@ -439,5 +443,5 @@ tq_status tqi_graph_load(tqi_graph *graph, tqi_source *source, tqi_arena *arena,
     TQI_TRY(load_metadata(graph, error));
     TQI_TRY(load_signatures(graph, error));
     TQI_TRY(find_unreferenced(graph, error));
-    return find_tails(graph, end, error);
+    return find_tails(graph, source, end, error);
 }

@@ -82,7 +82,8 @@ typedef struct tqi_signature {
 /* A range behind the flatbuffer that no table refers to. */
 typedef struct tqi_tail {
     uint64_t offset, size;
-    bool is_zip; /* associated files */
+    bool is_zip;               /* associated files, or bytes that look like that */
+    const struct tqi_zip *zip; /* NULL: they can only be kept as they are */
 } tqi_tail;
 
 typedef struct tqi_graph {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "tflite/appended_zip.h"
 #include "tflite/dispatch.h"
 
 enum {
@@ -154,12 +155,24 @@ static bool may_move(const tqi_graph *graph) {
     return true;
 }
 
+static tq_status add_tail(tqi_layout *layout, const tqi_tail *tail, uint64_t at, tq_error *error) {
+    tqi_content *contents = NULL;
+    uint32_t n = 1;
+    TQI_NEW(&layout->arena, &contents, TQI_APPENDED_ZIP_PIECES, error);
+    contents[0] = (tqi_content){TQI_CONTENT_FILE, tail->size, tail->offset, NULL, NULL};
+    if (tail->zip)
+        TQI_TRY(tqi_appended_zip_move(tail->zip, at, &layout->arena, contents, &n, error));
+    for (uint32_t i = 0; i < n; i++) {
+        add_segment(layout, at, false, &contents[i]);
+        at += contents[i].size;
+    }
+    return TQ_OK;
+}
+
 static tq_status place_tails(tqi_layout *layout, tq_error *error) {
     const tqi_graph *graph = layout->head.graph;
     if (graph->n_tails == 0)
         return TQ_OK;
-    tqi_content *contents = NULL;
-    TQI_NEW(&layout->arena, &contents, graph->n_tails, error);
     uint64_t first = graph->tails[0].offset;
     bool movable = may_move(graph);
     /* where it was, if that costs little */
@@ -178,8 +191,7 @@ static tq_status place_tails(tqi_layout *layout, tq_error *error) {
             at =
                 layout->size > within ? tqi_align_up(layout->size - within, PAGE) + within : within;
         }
-        contents[i] = (tqi_content){TQI_CONTENT_FILE, tail->size, tail->offset, NULL, NULL};
-        add_segment(layout, at, false, &contents[i]);
+        TQI_TRY(add_tail(layout, tail, at, error));
     }
     return TQ_OK;
 }
@@ -225,7 +237,9 @@ tq_status tqi_layout_make(tqi_layout *layout, const tqi_graph *graph, tqi_heap *
     layout->head.emitter.heap = heap;
     TQI_TRY(make_head(layout, graph, heap, error));
     TQI_NEW(&layout->arena, &layout->segments,
-            2 * (uint64_t)graph->n_buffers + layout->head.n_operators + graph->n_tails, error);
+            2 * (uint64_t)graph->n_buffers + layout->head.n_operators +
+                TQI_APPENDED_ZIP_PIECES * (uint64_t)graph->n_tails,
+            error);
     TQI_TRY(fill_gaps(layout, error));
     tqi_emit_finish(&layout->head.emitter);
     if (layout->head.emitter.status != TQ_OK)
