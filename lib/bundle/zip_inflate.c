@@ -125,8 +125,9 @@ static tq_status read_deflated(reader *r, uint8_t *scratch) {
 tq_status tqi_zip_read(const tqi_zip *zip, const tqi_zip_member *member, tqi_heap *heap,
                        tqi_zip_taker take, void *opaque, tq_error *error) {
     reader r = {zip, member, heap, take, opaque, 0, 0, error};
-    bool stored = member->method == ZIP_STORED;
-    size_t room = stored ? (size_t)tqi_min_u64(STORED_PIECE, member->size) : INPUT + OUTPUT;
+    /* some writers call an empty member deflated and give it no data at all */
+    bool stored = member->method == ZIP_STORED || member->packed_size == 0;
+    size_t room = stored ? (size_t)tqi_min_u64(STORED_PIECE, member->packed_size) : INPUT + OUTPUT;
     uint8_t *scratch = tqi_alloc(heap, room);
     if (!scratch)
         return tqi_no_memory(heap, room, error);

@@ -169,6 +169,25 @@ static void damaged_ones_stay(void **state) {
     }
 }
 
+static void cut_ones_stay(void **state) {
+    (void)state;
+    size_t at;
+    bytes source = with_zip(&plans[3], true, &at);
+    for (size_t size = at + 1; size < source.size; size += UNIT_SLOW ? 5 : 1) {
+        bytes cut = {malloc(size), size};
+        assert_non_null(cut.data);
+        memcpy(cut.data, source.data, size);
+        bytes output = convert(cut, unit_recipes[0]);
+        if (size + plans[3].zeros < source.size)
+            assert_true(same_bytes(tail_of(output, size - at), tail_of(cut, size - at)));
+        else
+            assert_false(same_bytes(tail_of(output, size - at), tail_of(cut, size - at)));
+        free(output.data);
+        free(cut.data);
+    }
+    free(source.data);
+}
+
 static void no_memory(void **state) {
     (void)state;
     size_t at;
@@ -196,9 +215,8 @@ static void no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(offsets_follow),
-        cmocka_unit_test(through_callbacks),
-        cmocka_unit_test(damaged_ones_stay),
+        cmocka_unit_test(offsets_follow),    cmocka_unit_test(through_callbacks),
+        cmocka_unit_test(damaged_ones_stay), cmocka_unit_test(cut_ones_stay),
         cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -133,7 +133,8 @@ static void corrupt(bytes *file, const char *expected) {
 }
 
 static bytes one(bool deflated, size_t size) {
-    const zip_member m = {.name = "m", .content = "abcde", .size = size, .deflated = deflated};
+    const zip_member m = {
+        .name = "m", .content = size ? "abcde" : "", .size = size, .deflated = deflated};
     return build_zip(&(zip_plan){.members = &m, .n = 1});
 }
 
@@ -170,6 +171,19 @@ static void test_data_behind_the_stream(void **state) {
     poke_u32(file, LOCAL_UNPACKED, 99);
     set_both(file, LOCAL_PACKED, CENTRAL_PACKED, packed + 24);
     corrupt(&file, "ends before its packed size");
+}
+
+/* An empty member without the two bytes that deflate makes of it. */
+static void test_nothing_deflated(void **state) {
+    (void)state;
+    bytes file = one(false, 0);
+    const char *says;
+    poke_u16(file, LOCAL_METHOD, ZIP_DEFLATED);
+    poke_u16(file, zip_record(file, ZIP_CENTRAL, 0) + CENTRAL_METHOD, ZIP_DEFLATED);
+    set_both(file, LOCAL_UNPACKED, CENTRAL_UNPACKED, 0);
+    assert_int_equal(read_first(&file, &says), TQ_OK);
+    set_both(file, LOCAL_UNPACKED, CENTRAL_UNPACKED, 1);
+    corrupt(&file, "it holds 0 bytes, not 1");
 }
 
 typedef struct taken {
@@ -270,9 +284,13 @@ static void test_shift(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_order),      cmocka_unit_test(test_few_bytes),
-        cmocka_unit_test(test_deceiving_data), cmocka_unit_test(test_data_behind_the_stream),
-        cmocka_unit_test(test_pieces),         cmocka_unit_test(test_shift),
+        cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_few_bytes),
+        cmocka_unit_test(test_deceiving_data),
+        cmocka_unit_test(test_data_behind_the_stream),
+        cmocka_unit_test(test_nothing_deflated),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_shift),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
