@@ -167,12 +167,18 @@ typedef struct tq_load_options {
     const tq_allocator *allocator; /* copied; NULL: malloc and free */
     uint64_t max_memory;           /* bytes held at once by this model and all
                                       made from it; 0: no limit */
+    uint64_t max_output;           /* bytes that deflated members of a bundle may
+                                      become together, bundles within it
+                                      included; 0: 64 MiB, and 256 times the
+                                      bundle where that is more */
 } tq_load_options;
 #define TQ_LOAD_OPTIONS_INIT                                                                       \
-    { sizeof(tq_load_options), 0, NULL, 0 }
+    { sizeof(tq_load_options), 0, NULL, 0, 0 }
 
-/* The file stays open (mapped) until the model is freed, and must not change
- * meanwhile. The whole structure is verified here, once. `options` may be NULL. */
+/* A .tflite or a bundle of them, told apart by their content. The file stays open
+ * (mapped) until the model is freed, and must not change meanwhile. The whole
+ * structure is verified here, once, and of bundles all checksums. `options` may
+ * be NULL. */
 TQ_API tq_status tq_load_file(const char *path, const tq_load_options *options, tq_model **model,
                               tq_error *error);
 
@@ -191,6 +197,14 @@ TQ_API void tq_model_free(tq_model *model);
 
 /* ------------------------------------------------------------- inspect -- */
 
+/* What a file is. Values are pinned. */
+enum {
+    TQ_FORMAT_TFLITE = 0,
+    TQ_FORMAT_ZIP = 1, /* a .task, or another ZIP archive */
+    TQ_FORMAT_LITERTLM = 2,
+};
+
+/* Of a bundle only format, members and file_size mean something. */
 typedef struct tq_model_info {
     uint32_t struct_size;
     uint32_t schema_version; /* 3 */
@@ -203,10 +217,12 @@ typedef struct tq_model_info {
     uint32_t operator_codes;
     uint32_t metadata;
     uint32_t signatures;
-    uint32_t reserved;
+    uint32_t format;         /* TQ_FORMAT_... */
     uint64_t trailing_bytes; /* behind the flatbuffer, referenced by no buffer: an
                                 associated-files ZIP, accelerator byte code */
     const char *description;
+    uint32_t members; /* of a bundle, else 0 */
+    uint32_t reserved;
 } tq_model_info;
 
 typedef struct tq_subgraph_info {
@@ -285,6 +301,47 @@ TQ_API tq_status tq_get_signature_info(const tq_model *model, uint32_t index,
 /* "FLOAT32"; "type 77" style names do not exist: "unknown". Static string. */
 TQ_API const char *tq_type_name(int32_t type);
 
+/* ------------------------------------------------------------- bundles -- */
+/*
+ * A bundle is a model of models: tq_quantize() treats every model in it, and
+ * saving keeps all else byte for byte, in its order. Members that are bundles
+ * are treated in the same way.
+ */
+
+/* What a member holds. Values are pinned. */
+enum {
+    TQ_MEMBER_OTHER = 0, /* kept as it is */
+    TQ_MEMBER_MODEL = 1,
+    TQ_MEMBER_BUNDLE = 2,
+    TQ_MEMBER_DIRECTORY = 3, /* an entry without content */
+};
+
+typedef struct tq_member_info {
+    uint32_t struct_size;
+    uint32_t kind;        /* TQ_MEMBER_... */
+    uint32_t is_deflated; /* in the file that was loaded */
+    uint32_t reserved;
+    uint64_t size;        /* bytes of the content; of a model made by
+                             tq_quantize(), what saving it gives */
+    uint64_t stored_size; /* bytes that the content takes in the file loaded */
+    const char *name;     /* in its bundle: the path within a ZIP; of a .litertlm
+                             its type, numbered from the second of a type on:
+                             "TFLiteModel", "TFLiteModel_2" */
+    const char *path;     /* from the outermost bundle: "inner.task/a.tflite" */
+} tq_member_info;
+
+/* index from 0 to tq_model_info.members - 1 */
+TQ_API tq_status tq_get_member_info(const tq_model *bundle, uint32_t index, tq_member_info *info);
+
+/* The member as a model or a bundle of its own, with its own report; NULL for any other.
+ * It belongs to `bundle`, and is not to be freed. */
+TQ_API tq_model *tq_member_model(tq_model *bundle, uint32_t index);
+
+/* Writes what the member of any kind holds in the file that was loaded, inflated.
+ * TQ_ERR_INVALID_ARGUMENT for an index that is not there. */
+TQ_API tq_status tq_extract_member(const tq_model *bundle, uint32_t index, const tq_sink *sink,
+                                   tq_error *error);
+
 /* ------------------------------------------------------------- recipes -- */
 
 /* What to do to a model. Immutable once made. */
@@ -306,12 +363,31 @@ TQ_API void tq_recipe_free(tq_recipe *recipe);
 
 /* ------------------------------------------------------------ quantize -- */
 
+/* A recipe for some models of a bundle. In `pattern` a '*' stands for any bytes, '/'
+ * too, and a '?' for any one; it is compared with tq_member_info.path. */
+typedef struct tq_member_recipe {
+    const char *pattern;
+    const tq_recipe *recipe;
+} tq_member_recipe;
+
+enum {
+    TQ_QUANTIZE_KEEP_STORAGE = 1u << 0, /* models of a ZIP are deflated where they
+                                           were, and not aligned where they were
+                                           not; else they are stored, aligned to
+                                           16 bytes, so that they can be mapped */
+};
+
 typedef struct tq_quantize_options {
     uint32_t struct_size;
+    uint32_t flags;                         /* TQ_QUANTIZE_... */
+    const tq_member_recipe *member_recipes; /* the first whose pattern fits counts, and
+                                               `recipe` where none does. A pattern that
+                                               fits no model: TQ_ERR_INVALID_ARGUMENT */
+    uint32_t n_member_recipes;
     uint32_t reserved; /* 0 */
 } tq_quantize_options;
 #define TQ_QUANTIZE_OPTIONS_INIT                                                                   \
-    { sizeof(tq_quantize_options), 0 }
+    { sizeof(tq_quantize_options), 0, NULL, 0, 0 }
 
 /* Decides, constant by constant, and gives a new model with those decisions in
  * it; weights are converted while it is saved. `model` stays as it is. Nothing
@@ -403,7 +479,9 @@ typedef struct tq_report_totals {
     double mean_snr_db; /* over the constants with a finite snr_db; NaN: none */
 } tq_report_totals;
 
-/* NULL for a model that tq_quantize() did not make. Lives as long as the model. */
+/* NULL for a model that tq_quantize() did not make. Lives as long as the model. The
+ * report of a bundle has no entries of its own: those of its models have them. Its totals
+ * are sums over all models in it. */
 TQ_API const tq_report *tq_model_report(const tq_model *model);
 /* index from 0 to totals.constants - 1 */
 TQ_API tq_status tq_get_report_entry(const tq_report *report, uint32_t index,

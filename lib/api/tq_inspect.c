@@ -12,7 +12,9 @@ tq_status tq_get_model_info(const tq_model *model, tq_model_info *info) {
                             .operator_codes = graph->n_opcodes,
                             .metadata = graph->n_metadata,
                             .signatures = graph->n_signatures,
-                            .description = graph->description};
+                            .format = model->input->format,
+                            .description = graph->description ? graph->description : "",
+                            .members = model->input->container.n_members};
     for (uint32_t i = 0; i < graph->n_tails; i++)
         result.trailing_bytes += graph->tails[i].size;
     return tqi_fill_struct(info, &result, sizeof result);

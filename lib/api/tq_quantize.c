@@ -55,34 +55,165 @@ tq_status tqi_model_apply(tq_model *model, tq_error *error) {
     if (status != TQ_OK)
         return status;
     tqi_layout layout;
-    status = tqi_layout_make(&layout, tqi_model_graph(model), &input->heap, error);
+    status = tqi_layout_make(&layout, tqi_model_graph(model), input->heap, error);
+    model->has_crc = model->is_packed = false;
     model->file_size = layout.size;
     tqi_layout_free(&layout);
     return status;
 }
 
+static bool has_failed(const tq_model *model) {
+    for (uint32_t i = 0; i < model->plan.constants.count; i++) {
+        const tqi_encoder *e = model->result.encoders[i];
+        if (e && atomic_load(&e->failed) != TQ_REASON_NONE)
+            return true;
+    }
+    return false;
+}
+
 tq_status tqi_model_refuse(tq_model *model, tq_error *error) {
-    refuse_failed(model);
-    return tqi_model_apply(model, error);
+    if (!tqi_is_bundle(model)) {
+        if (!has_failed(model))
+            return TQ_OK;
+        refuse_failed(model);
+        return tqi_model_apply(model, error);
+    }
+    for (uint32_t i = 0; i < model->input->container.n_members; i++)
+        if (model->members[i])
+            TQI_TRY(tqi_model_refuse(model->members[i], error));
+    model->has_crc = model->is_packed = false;
+    return tqi_bundle_measure(model, error);
+}
+
+/* ---- recipes for members ---- */
+
+typedef struct recipe_choice {
+    const tq_recipe *usual;
+    const tq_member_recipe *others;
+    uint32_t n_others;
+    uint32_t flags;
+    bool *used; /* by others */
+} recipe_choice;
+
+static bool fits(const char *pattern, const char *path) {
+    const char *star = NULL, *retry = NULL;
+    while (*path) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            retry = path;
+        } else if (*pattern == '?' || *pattern == *path) {
+            pattern++;
+            path++;
+        } else if (star) {
+            pattern = star;
+            path = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+static const tq_recipe *choose(const recipe_choice *choices, const char *path) {
+    const tq_recipe *recipe = NULL;
+    for (uint32_t i = 0; i < choices->n_others; i++) {
+        if (!fits(choices->others[i].pattern, path))
+            continue;
+        choices->used[i] = true;
+        recipe = recipe ? recipe : choices->others[i].recipe;
+    }
+    return recipe ? recipe : choices->usual;
+}
+
+static tq_status quantize_model(const tq_model *model, const recipe_choice *choices,
+                                tq_model **quantized, tq_error *error);
+
+static tq_status quantize_members(const tq_model *bundle, const recipe_choice *choices,
+                                  tq_model *result, tq_error *error) {
+    uint32_t n = bundle->input->container.n_members;
+    TQI_NEW(&result->arena, &result->members, n, error);
+    result->flags = choices->flags;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!bundle->members[i])
+            continue;
+        tq_status status = quantize_model(bundle->members[i], choices, &result->members[i], error);
+        if (status != TQ_OK)
+            return tqi_blame_member(bundle, i, status, error);
+    }
+    return tqi_bundle_measure(result, error);
+}
+
+static tq_status plan_and_apply(const tq_model *model, const recipe_choice *choices,
+                                tq_model *result, tq_error *error) {
+    if (tqi_is_bundle(model))
+        return quantize_members(model, choices, result, error);
+    const tq_recipe *recipe = choose(choices, model->input->path);
+    TQI_TRY(tqi_plan_make(&result->plan, &model->input->graph, recipe, &result->arena, error));
+    return tqi_model_apply(result, error);
+}
+
+static tq_status quantize_model(const tq_model *model, const recipe_choice *choices,
+                                tq_model **quantized, tq_error *error) {
+    tq_model *result = NULL;
+    TQI_TRY(tqi_model_create(model->input, &result, error));
+    result->quantized = true;
+    tq_status status = plan_and_apply(model, choices, result, error);
+    if (status != TQ_OK) {
+        tq_model_free(result);
+        return status;
+    }
+    *quantized = result;
+    return TQ_OK;
+}
+
+/* ---- the call ---- */
+
+static tq_status read_options(const tq_quantize_options *given, tq_quantize_options *options,
+                              tq_error *error) {
+    TQI_TRY(tqi_read_options(options, sizeof *options, given, "tq_quantize_options", error));
+    if (options->flags & ~(uint32_t)TQ_QUANTIZE_KEEP_STORAGE)
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                        "tq_quantize_options.flags has unknown bits");
+    for (uint32_t i = 0; i < options->n_member_recipes; i++)
+        if (!options->member_recipes || !options->member_recipes[i].pattern ||
+            !options->member_recipes[i].recipe)
+            return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                            "tq_member_recipe lacks a pattern or a recipe");
+    return TQ_OK;
+}
+
+static tq_status check_used(const recipe_choice *choices, tq_error *error) {
+    for (uint32_t i = 0; i < choices->n_others; i++)
+        if (!choices->used[i])
+            return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "there is no model that '%s' fits",
+                            choices->others[i].pattern);
+    return TQ_OK;
 }
 
 static tq_status quantize(const tq_model *model, const tq_recipe *recipe,
                           const tq_quantize_options *given, tq_model **quantized, tq_error *error) {
     tq_quantize_options options = TQ_QUANTIZE_OPTIONS_INIT;
-    TQI_TRY(tqi_read_options(&options, sizeof options, given, "tq_quantize_options", error));
+    TQI_TRY(read_options(given, &options, error));
     if (!model || !recipe || !quantized)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_quantize() needs a model, a recipe and a result");
     if (model->quantized)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "this model comes from tq_quantize(): save it and load it again first");
+    recipe_choice choices = {recipe, options.member_recipes, options.n_member_recipes,
+                             options.flags, NULL};
+    tqi_arena arena;
     tq_model *result = NULL;
-    TQI_TRY(tqi_model_create(model->input, &result, error));
-    result->quantized = true;
+    tqi_arena_init(&arena, model->input->heap);
     tq_status status =
-        tqi_plan_make(&result->plan, &model->input->graph, recipe, &result->arena, error);
+        tqi_arena_alloc(&arena, choices.n_others, sizeof *choices.used, &choices.used, error);
     if (status == TQ_OK)
-        status = tqi_model_apply(result, error);
+        status = quantize_model(model, &choices, &result, error);
+    if (status == TQ_OK)
+        status = check_used(&choices, error);
+    tqi_arena_free(&arena);
     if (status != TQ_OK) {
         tq_model_free(result);
         return status;

@@ -104,33 +104,52 @@ static uint64_t side_bytes(const tq_model *model, uint32_t index, bool after) {
     return c->bytes - tqi_tensor_content(graph, storage)->size;
 }
 
+/* What is summed up over the models of a bundle. */
+typedef struct tally {
+    tq_report_totals totals;
+    double snr;
+    uint32_t measured;
+} tally;
+
+static void count(const tq_model *model, tally *t) {
+    tq_report_totals *totals = &t->totals;
+    totals->changed |= model->result.changed;
+    totals->constants += model->plan.constants.count;
+    totals->constant_bytes_before += data_bytes(&model->input->graph);
+    totals->constant_bytes_after += data_bytes(tqi_model_graph(model));
+    for (uint32_t i = 0; i < model->plan.constants.count; i++) {
+        totals->constant_bytes_before += side_bytes(model, i, false);
+        totals->constant_bytes_after += side_bytes(model, i, true);
+        uint32_t verdict = verdict_of(model->plan.decisions[i].action);
+        totals->quantized += verdict == TQ_VERDICT_QUANTIZED;
+        totals->float16 += verdict == TQ_VERDICT_FLOAT16;
+        totals->folded += verdict == TQ_VERDICT_FOLDED;
+        double db = snr_of(model, i);
+        if (isfinite(db)) {
+            t->snr += db;
+            t->measured++;
+        }
+    }
+}
+
+static void count_all(const tq_model *model, tally *t) {
+    if (!tqi_is_bundle(model)) {
+        count(model, t);
+        return;
+    }
+    for (uint32_t i = 0; i < model->input->container.n_members; i++)
+        if (model->members[i])
+            count_all(model->members[i], t);
+}
+
 tq_status tq_get_report_totals(const tq_report *report, tq_report_totals *totals) {
     if (!report)
         return TQ_ERR_INVALID_ARGUMENT;
     const tq_model *model = report->model;
-    tq_report_totals result = {
-        .changed = model->result.changed,
-        .constants = model->plan.constants.count,
-        .constant_bytes_before = data_bytes(&model->input->graph),
-        .constant_bytes_after = data_bytes(tqi_model_graph(model)),
-        .file_bytes_before = model->input->source.size,
-        .file_bytes_after = model->file_size,
-    };
-    double snr = 0;
-    uint32_t measured = 0;
-    for (uint32_t i = 0; i < result.constants; i++) {
-        result.constant_bytes_before += side_bytes(model, i, false);
-        result.constant_bytes_after += side_bytes(model, i, true);
-        uint32_t verdict = verdict_of(model->plan.decisions[i].action);
-        result.quantized += verdict == TQ_VERDICT_QUANTIZED;
-        result.float16 += verdict == TQ_VERDICT_FLOAT16;
-        result.folded += verdict == TQ_VERDICT_FOLDED;
-        double db = snr_of(model, i);
-        if (isfinite(db)) {
-            snr += db;
-            measured++;
-        }
-    }
-    result.mean_snr_db = measured ? snr / measured : (double)NAN;
-    return tqi_fill_struct(totals, &result, sizeof result);
+    tally t = {.totals = {.file_bytes_before = model->input->source.size,
+                          .file_bytes_after =
+                              model->input->outer ? tqi_size_within(model) : model->file_size}};
+    count_all(model, &t);
+    t.totals.mean_snr_db = t.measured ? t.snr / t.measured : (double)NAN;
+    return tqi_fill_struct(totals, &t.totals, sizeof t.totals);
 }

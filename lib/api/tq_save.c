@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "api/model.h"
-#include "tflite/writer.h"
+#include "api/write.h"
 
 typedef struct save_options {
     uint32_t flags;
@@ -31,24 +30,16 @@ static tq_status read_options(const tq_save_options *given, save_options *option
 
 /* Writing again after a refusal starts from the beginning, which a callback can't undo: a dry
  * run settles what can be encoded. */
-static tq_status write_once(tq_model *model, tqi_sink *sink, const save_options *options,
-                            tq_error *error) {
-    tqi_layout layout;
-    tq_status status = tqi_layout_make(&layout, tqi_model_graph(model), &model->input->heap, error);
-    if (status == TQ_OK)
-        status = tqi_write(&layout, &model->input->source, sink, &options->write, error);
-    tqi_layout_free(&layout);
-    return status;
-}
-
 static tq_status settle(tq_model *model, const save_options *options, tq_error *error) {
     tqi_sink nothing;
     tqi_sink_null(&nothing);
     tq_status status;
-    while ((status = write_once(model, &nothing, options, error)) == (tq_status)TQI_NOT_ENCODABLE) {
+    while ((status = tqi_write_any(model, &nothing, &options->write, error)) ==
+           (tq_status)TQI_NOT_ENCODABLE) {
         TQI_TRY(tqi_model_refuse(model, error));
     }
-    model->saved = status == TQ_OK;
+    if (status == TQ_OK)
+        tqi_mark_saved(model);
     return status;
 }
 
@@ -63,20 +54,27 @@ static tq_status save_sink(tq_model *model, const tq_sink *given, const tq_save_
                         "tq_save_sink() needs a model and a sink that writes");
     if (!given)
         return settle(model, &options, error);
-    if (model->quantized && model->result.changed && !model->saved) {
+    if (tqi_model_changed(model) && !model->saved) {
         save_options quiet = options;
         quiet.write.progress = NULL;
         TQI_TRY(settle(model, &quiet, error));
     }
     tqi_callback_sink sink;
     tqi_sink_callback(&sink, &user);
-    return write_once(model, &sink.base, &options, error);
+    return tqi_write_any(model, &sink.base, &options.write, error);
 }
 
 tq_status tq_save_sink(tq_model *model, const tq_sink *sink, const tq_save_options *options,
                        tq_error *error) {
     tq_error local = TQ_ERROR_INIT;
     return tqi_give_error(error, &local, save_sink(model, sink, options, &local));
+}
+
+static const tqi_input *outermost(const tq_model *model) {
+    const tqi_input *input = model->input;
+    while (input->outer)
+        input = input->outer;
+    return input;
 }
 
 static tq_status save_file(tq_model *model, const char *path, const tq_save_options *given,
@@ -87,12 +85,12 @@ static tq_status save_file(tq_model *model, const char *path, const tq_save_opti
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_save_file() needs a model and a path");
     for (;;) {
         tqi_file_sink sink;
-        TQI_TRY(tqi_sink_file(&sink, &model->input->heap, path, options.flags & TQ_SAVE_OVERWRITE,
-                              &model->input->source, error));
-        tq_status status = write_once(model, &sink.base, &options, error);
+        TQI_TRY(tqi_sink_file(&sink, model->input->heap, path, options.flags & TQ_SAVE_OVERWRITE,
+                              &outermost(model)->source, error));
+        tq_status status = tqi_write_any(model, &sink.base, &options.write, error);
         if (status == TQ_OK) {
             TQI_TRY(tqi_sink_file_commit(&sink, options.flags & TQ_SAVE_SYNC, error));
-            model->saved = true;
+            tqi_mark_saved(model);
             return TQ_OK;
         }
         tqi_sink_file_abort(&sink);
@@ -115,12 +113,11 @@ static tq_status save_memory(tq_model *model, const tq_save_options *given, void
     if (!model || !data || !size)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_save_memory() needs a model and places for data and size");
-    tqi_heap *heap = &model->input->heap;
+    tqi_heap *heap = model->input->heap;
     for (;;) {
-        tqi_layout layout;
         uint8_t *bytes = NULL;
-        tq_status status = tqi_layout_make(&layout, tqi_model_graph(model), heap, error);
-        uint64_t total = layout.size;
+        uint64_t total = 0;
+        tq_status status = tqi_measure_any(model, &options.write, &total, error);
         if (status == TQ_OK) {
             bytes = total <= SIZE_MAX ? tqi_alloc(heap, (size_t)total) : NULL;
             if (!bytes)
@@ -130,11 +127,10 @@ static tq_status save_memory(tq_model *model, const tq_save_options *given, void
             memset(bytes, 0, (size_t)total);
             tqi_memory_sink sink;
             tqi_sink_memory(&sink, bytes, total);
-            status = tqi_write(&layout, &model->input->source, &sink.base, &options.write, error);
+            status = tqi_write_any(model, &sink.base, &options.write, error);
         }
-        tqi_layout_free(&layout);
         if (status == TQ_OK) {
-            model->saved = true;
+            tqi_mark_saved(model);
             *data = bytes;
             *size = total;
             return TQ_OK;
@@ -154,5 +150,5 @@ tq_status tq_save_memory(tq_model *model, const tq_save_options *options, void *
 
 void tq_memory_free(const tq_model *model, void *data, uint64_t size) {
     if (model && data)
-        tqi_free(&model->input->heap, data, (size_t)size);
+        tqi_free(model->input->heap, data, (size_t)size);
 }

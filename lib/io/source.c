@@ -21,6 +21,11 @@ void tqi_source_memory(tqi_source *source, const void *data, uint64_t size) {
     *source = (tqi_source){.data = data, .size = size, .fd = -1};
 }
 
+void tqi_source_part(tqi_source *part, tqi_source *whole, uint64_t offset, uint64_t size) {
+    *part = (tqi_source){.size = size, .fd = -1, .whole = whole, .start = offset};
+    part->data = whole->data ? whole->data + offset : NULL;
+}
+
 static tq_status map(tqi_source *source, const char *path, tq_error *error) {
     struct stat info;
     if (fstat(source->fd, &info) != 0)
@@ -91,6 +96,8 @@ static tq_status read_callback(const tqi_source *source, uint64_t offset, void *
 }
 
 tq_status tqi_source_load(tqi_source *source, uint64_t offset, uint64_t size, tq_error *error) {
+    if (source->whole)
+        return tqi_source_load(source->whole, source->start + offset, size, error);
     if (!source->user.read || size == 0)
         return TQ_OK;
     for (uint64_t block = offset / BLOCK; block <= (offset + size - 1) / BLOCK; block++) {
@@ -136,6 +143,8 @@ static void advise(const tqi_source *source, uint64_t offset, size_t size, int a
 
 tq_status tqi_source_fetch(const tqi_source *source, uint64_t offset, size_t size, void *scratch,
                            const uint8_t **bytes, tq_error *error) {
+    if (source->whole)
+        return tqi_source_fetch(source->whole, source->start + offset, size, scratch, bytes, error);
     if (source->user.read) {
         *bytes = scratch;
         return read_callback(source, offset, scratch, size, error);
@@ -149,5 +158,9 @@ tq_status tqi_source_fetch(const tqi_source *source, uint64_t offset, size_t siz
 }
 
 void tqi_source_done(const tqi_source *source, uint64_t offset, size_t size) {
+    if (source->whole) {
+        tqi_source_done(source->whole, source->start + offset, size);
+        return;
+    }
     advise(source, offset, size, MADV_DONTNEED);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "quantize/runtime_version.h"
 #include "tflite/edit.h"
 #include "tflite/op_facts.h"
 
@@ -255,5 +256,7 @@ tq_status tqi_apply(tqi_result *result, const tqi_plan *plan, const tqi_graph *g
         TQI_TRY(apply_one(&a, i));
     if (a.refused)
         return (tq_status)TQI_NOT_ENCODABLE;
+    if (result->changed)
+        TQI_TRY(tqi_raise_runtime_version(&result->graph, arena, error));
     return tqi_graph_compact(&result->graph, error);
 }

@@ -31,11 +31,13 @@ WRITE = c.CFUNCTYPE(i32, c.c_void_p, c.c_void_p, c.c_size_t)
 READ = c.CFUNCTYPE(i32, c.c_void_p, u64, c.c_void_p, c.c_size_t)
 Source = struct("Source", ("reserved", u32), ("opaque", c.c_void_p), ("size", u64), ("read", READ))
 Sink = struct("Sink", ("reserved", u32), ("opaque", c.c_void_p), ("write", WRITE))
-LoadOptions = struct("LoadOptions", ("cpu_disable", u32), ("allocator", c.POINTER(Allocator)), ("max_memory", u64))
+LoadOptions = struct(
+    "LoadOptions", ("cpu_disable", u32), ("allocator", c.POINTER(Allocator)), ("max_memory", u64), ("max_output", u64)
+)
 ModelInfo = struct(
     "ModelInfo", ("schema_version", u32), ("file_size", u64), ("subgraphs", u32), ("buffers", u32),
-    ("operator_codes", u32), ("metadata", u32), ("signatures", u32), ("reserved", u32), ("trailing_bytes", u64),
-    ("description", c.c_char_p),
+    ("operator_codes", u32), ("metadata", u32), ("signatures", u32), ("format", u32), ("trailing_bytes", u64),
+    ("description", c.c_char_p), ("members", u32), ("reserved", u32),
 )
 TensorInfo = struct(
     "TensorInfo", ("type", i32), ("name", c.c_char_p), ("rank", u32), ("signature_rank", u32),
@@ -44,7 +46,20 @@ TensorInfo = struct(
     ("scale", c.POINTER(c.c_float)), ("zero_point", c.POINTER(i64)),
 )
 RecipeInfo = struct("RecipeInfo", ("is_default", u32), ("name", c.c_char_p), ("summary", c.c_char_p))
-QuantizeOptions = struct("QuantizeOptions", ("reserved", u32))
+MemberInfo = struct(
+    "MemberInfo", ("kind", u32), ("is_deflated", u32), ("reserved", u32), ("size", u64), ("stored_size", u64),
+    ("name", c.c_char_p), ("path", c.c_char_p),
+)
+
+
+class MemberRecipe(c.Structure):
+    _fields_ = [("pattern", c.c_char_p), ("recipe", c.c_void_p)]
+
+
+QuantizeOptions = struct(
+    "QuantizeOptions", ("flags", u32), ("member_recipes", c.POINTER(MemberRecipe)), ("n_member_recipes", u32),
+    ("reserved", u32),
+)
 Entry = struct(
     "Entry", ("verdict", u32), ("reason", u32), ("subgraph", u32), ("tensor", u32), ("op", i32), ("op_input", i32),
     ("builtin_code", i32), ("name", c.c_char_p), ("op_name", c.c_char_p), ("shape", c.POINTER(i32)), ("rank", u32),
@@ -76,6 +91,9 @@ FUNCTIONS = {
     "tq_get_operator_info": (i32, P, u32, u32, P),
     "tq_get_metadata_info": (i32, P, u32, P),
     "tq_get_signature_info": (i32, P, u32, P),
+    "tq_get_member_info": (i32, P, u32, P),
+    "tq_member_model": (P, P, u32),
+    "tq_extract_member": (i32, P, u32, P, E),
     "tq_type_name": (c.c_char_p, i32),
     "tq_get_recipe_info": (i32, u32, P),
     "tq_recipe_create": (i32, c.c_char_p, OUT, E),

@@ -256,3 +256,8 @@ def _compare_custom_options(a, b, x, y, path, out):
             out.append(f"{path}: custom options differ though the byte code did not move")
     elif p != q:
         out.append(f"{path}: custom options differ")
+
+
+def release(raw):
+    """The numbers in the metadata "min_runtime_version"."""
+    return tuple(int(n) for n in bytes(raw).rstrip(b"\0").decode().split("."))

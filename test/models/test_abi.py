@@ -102,7 +102,8 @@ def test_struct_sizes_match_a_c_compiler(tmp_path):
         "tq_error": abi.Error, "tq_allocator": abi.Allocator, "tq_runner": abi.Runner, "tq_sink": abi.Sink, "tq_source": abi.Source,
         "tq_load_options": abi.LoadOptions, "tq_model_info": abi.ModelInfo, "tq_tensor_info": abi.TensorInfo,
         "tq_recipe_info": abi.RecipeInfo, "tq_quantize_options": abi.QuantizeOptions, "tq_report_entry": abi.Entry,
-        "tq_report_totals": abi.Totals, "tq_save_options": abi.SaveOptions,
+        "tq_report_totals": abi.Totals, "tq_save_options": abi.SaveOptions, "tq_member_info": abi.MemberInfo,
+        "tq_member_recipe": abi.MemberRecipe,
     }
     lines = "".join(f'printf("%zu\\n", sizeof({n}));' for n in names)
     (tmp_path / "sizes.c").write_text(
@@ -265,6 +266,53 @@ def test_saved_model_can_be_inspected(session, raw):
             seen += 1
     assert seen == 1
     assert session.lib.tq_get_tensor_info(again, 3, 0, c.byref(tensor)) == abi.INVALID_ARGUMENT
+
+
+def test_members_of_a_bundle(session, raw):
+    """Enumerates, extracts, gives one model another recipe, walks its report, and reads the result by zipfile."""
+    import io
+    import zipfile
+
+    lib, error, file = session.lib, c.byref(session.error), io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {"a.tflite": raw, "folder/": b"", "folder/b.tflite": raw, "labels.txt": b"one\n"}.items():
+            archive.writestr(name, content)
+    status, bundle = session.load(file.getvalue())
+    assert status == abi.OK, session.error.message
+    info, member = abi.ModelInfo(), abi.MemberInfo()
+    assert lib.tq_get_model_info(bundle, c.byref(info)) == abi.OK and (info.format, info.members) == (1, 4)
+    found = []
+    for i in range(info.members):
+        assert lib.tq_get_member_info(bundle, i, c.byref(member)) == abi.OK
+        assert (lib.tq_member_model(bundle, i) is not None) == (member.kind == 1)
+        found.append((member.path, member.kind, member.size))
+    assert found == [
+        (b"a.tflite", 1, len(raw)), (b"folder/", 3, 0), (b"folder/b.tflite", 1, len(raw)), (b"labels.txt", 0, 4)
+    ]
+    assert lib.tq_get_member_info(bundle, 4, c.byref(member)) == abi.INVALID_ARGUMENT
+    parts = []
+    write = abi.WRITE(lambda _, data, size: parts.append(c.string_at(data, size)) or 0)
+    assert lib.tq_extract_member(bundle, 2, c.byref(abi.Sink(write=write)), error) == abi.OK
+    assert b"".join(parts) == raw
+
+    none = c.c_void_p()
+    assert lib.tq_recipe_create(b"none", c.byref(none), error) == abi.OK
+    choice = abi.MemberRecipe(pattern=b"*/b.*", recipe=none)
+    options = abi.QuantizeOptions(member_recipes=c.pointer(choice), n_member_recipes=1)
+    status, result = session.quantize(bundle, options=c.byref(options))
+    assert status == abi.OK, session.error.message
+    status, out = session.save(result)
+    archive = zipfile.ZipFile(io.BytesIO(out))
+    assert archive.testzip() is None and archive.read("folder/b.tflite") == raw
+    assert archive.read("a.tflite") == session.whole(raw)
+    totals, whole = abi.Totals(), abi.Totals()
+    assert lib.tq_get_report_totals(lib.tq_model_report(lib.tq_member_model(result, 0)), c.byref(totals)) == abi.OK
+    assert lib.tq_get_report_totals(lib.tq_model_report(result), c.byref(whole)) == abi.OK
+    assert totals.quantized == whole.quantized == 2 and whole.constants > totals.constants
+    assert (whole.file_bytes_before, whole.file_bytes_after) == (len(file.getvalue()), len(out))
+    choice.pattern = b"c.*"
+    assert session.quantize(bundle, options=c.byref(options))[0] == abi.INVALID_ARGUMENT
+    assert b"c.*" in session.error.message
 
 
 def with_size(struct, size, tail=b""):

@@ -12,8 +12,8 @@ import places
 pytestmark = pytest.mark.no_tool
 
 RANK = {
-    "base": 0, "io": 1, "cpu": 1, "kernels": 2, "bundle": 2, "flatbuffer": 2, "tflite": 3, "check": 4,
-    "rewrite": 4, "recipe": 4, "execute": 4, "calibrate": 5, "quantize": 6, "api": 7,
+    "base": 0, "io": 1, "cpu": 1, "kernels": 2, "bundle": 2, "flatbuffer": 2, "container": 3, "tflite": 3,
+    "check": 4, "rewrite": 4, "recipe": 4, "execute": 4, "calibrate": 5, "quantize": 6, "api": 7,
 }
 NEVER = {("check", "kernels"), ("recipe", "kernels")}
 LONGEST = 1000
