@@ -10,11 +10,11 @@
 #include <string.h>
 
 static const char general_help[] =
-    "Makes TFLite models smaller.\n"
+    "Makes TFLite models smaller, alone or in a bundle (.task, .litertlm).\n"
     "\n"
-    "usage: tfquant quantize INPUT -o OUTPUT [options]   write a smaller model\n"
-    "       tfquant inspect INPUT [options]              show what a model holds\n"
-    "       tfquant recipes [options]                    list the ways to make it smaller\n"
+    "usage: tfquant quantize INPUT -o OUTPUT [options]   write a smaller model or bundle\n"
+    "       tfquant inspect INPUT [options]              show what it holds, or extract a member\n"
+    "       tfquant recipes [options]                    list the ways to make models smaller\n"
     "       tfquant help [COMMAND]                       (or --help behind a command)\n"
     "       tfquant --version\n"
     "\n"
@@ -26,49 +26,80 @@ static const char quantize_help[] =
     "\n"
     "Writes the model INPUT, made smaller, to the file OUTPUT, and says of every constant\n"
     "what was done to it and why. INPUT is never changed; OUTPUT is whole or not there.\n"
+    "INPUT can be a bundle (.task or another ZIP, .litertlm): then every model in it, and in\n"
+    "bundles in it, is made smaller, and all else is kept byte for byte.\n"
     "\n"
     "  -o, --output OUTPUT    where to; - is standard output (the report then goes to\n"
     "                         standard error)\n"
     "  -r, --recipe NAME      how to make it smaller, see below; the recipe 'none' copies\n"
+    "      --member PATTERN=RECIPE\n"
+    "                         another recipe for the models of a bundle whose path PATTERN fits;\n"
+    "                         * stands for any characters, / too, and ? for one. May be given\n"
+    "                         several times: the first that fits counts.\n"
+    "      --keep-storage     deflate models of a ZIP where they were; else they are stored, and\n"
+    "                         aligned so that they can be mapped\n"
     "  -f, --force            replace OUTPUT if it is there\n"
     "  -n, --dry-run          write nothing; sizes and decisions are exact all the same\n"
     "  -T, --threads N        threads to convert on; 0, the default: one for each processor.\n"
     "                         The output is the same for any number.\n"
     "      --max-memory SIZE  fail rather than hold more than this at once; SIZE is bytes,\n"
     "                         or has K, M, G or T behind it: 64M\n"
+    "      --max-output SIZE  fail if the deflated members of a bundle become more than this;\n"
+    "                         the default is 64M, or 256 times INPUT where that is more\n"
     "      --json             print one JSON object instead of text\n"
     "  -q, --quiet            print errors only\n"
     "  -v, --verbose          print all constants, with whole names and their operators\n"
     "\n"
-    "Exit status: 0 done, 1 error, 2 wrong use, 3 the recipe changes nothing in this model:\n"
+    "Exit status: 0 done, 1 error, 2 wrong use, 3 the recipe changes nothing in any model:\n"
     "then nothing is written (except by the recipe 'none', which is done with 0).\n"
     "\n"
     "The JSON object: tool, version, command, input, output (null in a dry run without -o),\n"
-    "recipe, dry_run, changed, written; totals {constants, quantized, float16, folded,\n"
-    "constant_bytes_before, constant_bytes_after, file_bytes_before, file_bytes_after, ratio,\n"
-    "mean_snr_db}; still_float [{reason, constants, bytes}]; entries [{index, verdict, reason,\n"
-    "reason_text, subgraph, tensor, name, op, op_input, op_name, shape, from_type, to_type,\n"
-    "from_sparse, to_sparse, scales, elements, bytes_before, bytes_after, snr_db, exact}].\n"
+    "format (tflite, zip, litertlm), recipe, dry_run, changed, written; totals {constants,\n"
+    "quantized, float16, folded, constant_bytes_before, constant_bytes_after,\n"
+    "file_bytes_before, file_bytes_after, ratio, mean_snr_db}; still_float [{reason, constants,\n"
+    "bytes}]; entries [{index, verdict, reason, reason_text, subgraph, tensor, name, op,\n"
+    "op_input, op_name, shape, from_type, to_type, from_sparse, to_sparse, scales, elements,\n"
+    "bytes_before, bytes_after, snr_db, exact}].\n"
+    "Of a bundle, totals also has models and models_changed, and instead of still_float and\n"
+    "entries there is members [{path, recipe, changed, totals, still_float, entries}], one for\n"
+    "each model.\n"
     "snr_db is null where nothing was converted and where the values are exact; op and op_input\n"
     "are null where no operator reads it. After an error: tool, version, command, error {status,\n"
     "code, message, path, system_code, subgraph, op, tensor, offset}, null where not known.\n";
 
 static const char inspect_help[] =
     "usage: tfquant inspect INPUT [--json] [-v]\n"
+    "       tfquant inspect INPUT --extract MEMBER [-o OUTPUT] [-f]\n"
     "\n"
-    "Shows what the model INPUT holds: inputs and outputs, operators, constants, metadata.\n"
+    "Shows what the model INPUT holds: inputs and outputs, operators, constants, metadata; of a\n"
+    "bundle (.task or another ZIP, .litertlm) its members as a tree, and each model in a line.\n"
     "\n"
-    "      --json     print one JSON object instead of text, with every tensor and operator\n"
-    "  -v, --verbose  list every tensor and operator\n"
+    "      --json             print one JSON object instead of text, with every tensor and\n"
+    "                         operator\n"
+    "  -v, --verbose          list every tensor and operator; of a bundle, show its models one\n"
+    "                         by one, and given twice (-vv) with every tensor and operator\n"
+    "      --extract MEMBER   write what a member of a bundle holds; MEMBER is its path, from the\n"
+    "                         outermost bundle on: inner.task/model.tflite\n"
+    "  -o, --output OUTPUT    where to; -, the default, is standard output\n"
+    "  -f, --force            replace OUTPUT if it is there\n"
+    "      --max-memory SIZE  fail rather than hold more than this at once\n"
+    "      --max-output SIZE  fail if the deflated members of a bundle become more than this;\n"
+    "                         the default is 64M, or 256 times INPUT where that is more\n"
     "\n"
-    "The JSON object: tool, version, command, input, file_bytes, trailing_bytes,\n"
-    "schema_version, description, buffers, operator_codes; operator_counts [{name, custom,\n"
-    "version, count}]; constants [{type, sparse, quantized, tensors, bytes}]; metadata [{name,\n"
-    "buffer, bytes}]; signatures [{key, subgraph, inputs, outputs}]; subgraphs [{index, name,\n"
-    "inputs, outputs, tensors [{index, name, type, type_code, shape, shape_signature (where\n"
-    "dynamic), buffer, constant_bytes, variable, sparse, quantization (null, or {dimension,\n"
-    "scales, scale, zero_point})}], operators [{index, name, builtin_code, custom, version,\n"
-    "inputs, outputs}]}]. After an error as for 'tfquant quantize'.\n";
+    "The JSON object: tool, version, command, input, format (tflite), file_bytes,\n"
+    "trailing_bytes, schema_version, description, buffers, operator_codes; operator_counts\n"
+    "[{name, custom, version, count}]; constants [{type, sparse, quantized, tensors, bytes}];\n"
+    "metadata [{name, buffer, bytes}]; signatures [{key, subgraph, inputs, outputs}]; subgraphs\n"
+    "[{index, name, inputs, outputs, tensors [{index, name, type, type_code, shape,\n"
+    "shape_signature (where dynamic), buffer, constant_bytes, variable, sparse, quantization\n"
+    "(null, or {dimension, scales, scale, zero_point})}], operators [{index, name, builtin_code,\n"
+    "custom, version, inputs, outputs}]}].\n"
+    "Of a bundle: tool, version, command, input, format (zip, litertlm), file_bytes; members\n"
+    "[{name, path, kind (model, bundle, directory, other), size, stored_size, deflated}]. Those\n"
+    "that are models also have model {as above, from format on}, and bundles format, file_bytes\n"
+    "and members. With --extract: tool, version, command, input, output, extracted {as one of\n"
+    "members}; on standard error when the member goes to standard output.\n"
+    "After an error as for 'tfquant quantize'.\n";
 
 static const char recipes_help[] =
     "usage: tfquant recipes [--json]\n"
@@ -137,11 +168,11 @@ static enum cli_exit run_command(int argc, char **argv) {
         return word[0] == '-' ? cli_usage_error(NULL, "unknown option '%s'", word)
                               : unknown_command(word);
     struct cli_options options = {.command = command->command, .command_name = command->name};
-    if (!cli_parse(&options, argc - 2, argv + 2))
-        return CLI_USAGE;
-    if (options.help)
-        return help(command);
-    return command->run(&options);
+    enum cli_exit result = CLI_USAGE;
+    if (cli_parse(&options, argc - 2, argv + 2))
+        result = options.help ? help(command) : command->run(&options);
+    cli_options_free(&options);
+    return result;
 }
 
 int main(int argc, char **argv) {

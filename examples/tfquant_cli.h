@@ -28,19 +28,25 @@ struct cli_options {
     enum cli_command command;
     const char *command_name;
     const char *input;
-    const char *output; /* NULL: not given; "-": standard output */
-    const char *recipe; /* NULL: not given */
-    uint32_t threads;   /* 0: one for each processor */
+    const char *output;          /* NULL: not given; "-": standard output */
+    const char *recipe;          /* NULL: not given */
+    const char *extract;         /* path of the member to extract; NULL: not given */
+    const char **member_recipes; /* "PATTERN=RECIPE", as given */
+    uint32_t member_recipe_count;
+    uint32_t threads; /* 0: one for each processor */
     uint64_t max_memory;
-    int verbosity; /* -1 for -q, 1 for -v */
+    uint64_t max_output;
+    int verbosity; /* -1 for -q, 1 for -v, 2 for -vv */
     bool json;
     bool dry_run;
     bool force;
+    bool keep_storage;
     bool help;
 };
 
 /* Sets `options` from the words behind the command. false: it was wrong, and that is printed. */
 bool cli_parse(struct cli_options *options, int count, char **words);
+void cli_options_free(struct cli_options *options);
 /* One line on what is wrong and one on where help is; returns CLI_USAGE. `command` may be NULL. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
@@ -63,6 +69,58 @@ bool cli_recipe(uint32_t index, tq_recipe_info *info);
 const char *cli_default_recipe(void);
 void cli_print_recipe_names(FILE *file);
 
+/* What the options say to do to which model. */
+struct cli_choice {
+    char *pattern; /* NULL: for models that no other pattern fits */
+    const char *recipe_name;
+    tq_recipe *recipe;
+};
+struct cli_choices {
+    struct cli_choice rest;
+    struct cli_choice *members;
+    tq_member_recipe *member_recipes; /* the same for the library */
+    uint32_t count;                   /* of both */
+};
+/* Free it either way. TQ_ERR_UNKNOWN_RECIPE: `*unknown` is the name. */
+tq_status cli_choose(const struct cli_options *options, struct cli_choices *choices,
+                     const char **unknown, tq_error *error);
+void cli_choices_free(struct cli_choices *choices);
+/* Name of the recipe for the model at this path; that of a .tflite is "". */
+const char *cli_chosen(const struct cli_choices *choices, const char *path);
+/* Whether a recipe is the one that changes nothing. */
+bool cli_copies(const char *recipe);
+
+/* --- members of bundles --- */
+
+struct cli_member {
+    tq_model *bundle; /* that it is directly in */
+    uint32_t index;
+    unsigned depth;  /* 0: in the outermost bundle */
+    tq_model *model; /* or bundle; NULL: neither */
+    tq_member_info info;
+};
+/* Returns whether to stop. */
+typedef bool (*cli_member_visit)(void *opaque, const struct cli_member *member);
+/* All members, those of a bundle right behind it. Returns whether a visit stopped it. */
+bool cli_each_member(tq_model *bundle, cli_member_visit visit, void *opaque);
+/* false: `index` is not there. */
+bool cli_member(tq_model *bundle, uint32_t index, struct cli_member *member);
+
+/* A .tflite counts as one model. */
+struct cli_model_count {
+    uint32_t models;
+    uint32_t changed;
+};
+struct cli_model_count cli_count_models(tq_model *model);
+
+/* One line on standard error that names a few members, those most like `wanted` first. */
+void cli_suggest(tq_model *bundle, const char *wanted, bool only_models);
+
+uint32_t cli_format(const tq_model *model);      /* TQ_FORMAT_... */
+const char *cli_format_name(uint32_t format);    /* "zip" */
+const char *cli_format_text(uint32_t format);    /* "ZIP archive" */
+const char *cli_member_kind_name(uint32_t kind); /* "model" */
+
 /* --- text --- */
 
 /* "256 B", "144.00 KiB" */
@@ -82,25 +140,29 @@ bool cli_is_float(int32_t type);
  * --json also an object on `json_file`; returns CLI_ERROR. */
 enum cli_exit cli_report_error(const struct cli_options *options, const char *path,
                                const tq_error *error, FILE *json_file);
+/* Whether what failed is writing the output, rather than reading the input. */
+bool cli_is_about_output(tq_status status);
 /* Opens the object that each command prints with --json. */
 void cli_json_begin(struct json_out *json, const struct cli_options *options, FILE *file);
 void cli_json_end(struct json_out *json);
 /* `result`, or CLI_ERROR if what was printed did not all arrive. */
 enum cli_exit cli_finish_output(FILE *file, enum cli_exit result);
 
-/* --- the report of a quantized model --- */
+/* --- the report of a quantized model or bundle --- */
 
 struct cli_outcome {
-    const tq_report *report;
-    const char *recipe;
+    tq_model *result;
+    const struct cli_choices *choices;
+    const char *recipe; /* of a .tflite, or of a bundle's models that have none of their own */
     const char *target; /* for people: the path, or "standard output" */
-    bool copies;        /* the recipe is one that changes nothing */
+    bool copies;        /* all models are only to be copied */
     bool written;
 };
 void cli_print_report(const struct cli_options *options, const struct cli_outcome *outcome,
                       FILE *file);
 void cli_json_report(const struct cli_options *options, const struct cli_outcome *outcome,
                      FILE *file);
+tq_report_totals cli_totals(const tq_model *model);
 
 /* Float data that the result still has, by the reason for it, largest first. */
 enum { CLI_REASONS = 32 };
@@ -115,8 +177,23 @@ struct cli_kept_list {
 };
 void cli_kept_float(const tq_report *report, struct cli_kept_list *kept);
 
-void cli_inspect_print(const struct cli_options *options, const tq_model *model, FILE *file);
-void cli_inspect_json(const struct cli_options *options, const tq_model *model, FILE *file);
+/* --- what a model or bundle holds --- */
+
+/* `name` stands for the model, and `verbosity` above 0 adds every tensor and operator. */
+void cli_print_model(const tq_model *model, const char *name, int verbosity, FILE *file);
+/* "1 subgraph, 64 operators; FLOAT16 2.10 MiB, INT32 64 B" */
+void cli_print_model_summary(const tq_model *model, FILE *file);
+/* The keys of an object that is open. */
+void cli_json_model(struct json_out *json, const tq_model *model);
+
+void cli_print_bundle(const struct cli_options *options, tq_model *bundle, FILE *file);
+void cli_json_bundle(struct json_out *json, tq_model *bundle);
+void cli_json_member(struct json_out *json, const struct cli_member *member);
+
+/* Writes the member that the options name. */
+enum cli_exit cli_extract(const struct cli_options *options, tq_model *bundle);
+/* CLI_DONE, or what is wrong with extracting to where the options say. */
+enum cli_exit cli_extract_check(const struct cli_options *options);
 
 /* --- progress and Ctrl-C --- */
 

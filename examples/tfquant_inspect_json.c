@@ -149,27 +149,24 @@ static void put_extras(struct json_out *json, const tq_model *model) {
     json_close(json, ']');
 }
 
-void cli_inspect_json(const struct cli_options *options, const tq_model *model, FILE *file) {
+void cli_json_model(struct json_out *json, const tq_model *model) {
     tq_model_info info = {.struct_size = sizeof info};
     tq_subgraph_info subgraph = {.struct_size = sizeof subgraph};
-    struct json_out json;
     if (tq_get_model_info(model, &info) != TQ_OK)
         return;
-    cli_json_begin(&json, options, file);
-    json_put_string(&json, "input", options->input);
-    json_put_uint(&json, "file_bytes", info.file_size);
-    json_put_uint(&json, "trailing_bytes", info.trailing_bytes);
-    json_put_uint(&json, "schema_version", info.schema_version);
-    json_put_string(&json, "description", info.description);
-    json_put_uint(&json, "buffers", info.buffers);
-    json_put_uint(&json, "operator_codes", info.operator_codes);
-    put_operator_counts(&json, model);
-    put_constants(&json, model);
-    put_extras(&json, model);
-    json_key(&json, "subgraphs");
-    json_open(&json, '[');
+    json_put_string(json, "format", cli_format_name(info.format));
+    json_put_uint(json, "file_bytes", info.file_size);
+    json_put_uint(json, "trailing_bytes", info.trailing_bytes);
+    json_put_uint(json, "schema_version", info.schema_version);
+    json_put_string(json, "description", info.description);
+    json_put_uint(json, "buffers", info.buffers);
+    json_put_uint(json, "operator_codes", info.operator_codes);
+    put_operator_counts(json, model);
+    put_constants(json, model);
+    put_extras(json, model);
+    json_key(json, "subgraphs");
+    json_open(json, '[');
     for (uint32_t i = 0; tq_get_subgraph_info(model, i, &subgraph) == TQ_OK; i++)
-        put_subgraph(&json, model, i, &subgraph);
-    json_close(&json, ']');
-    cli_json_end(&json);
+        put_subgraph(json, model, i, &subgraph);
+    json_close(json, ']');
 }

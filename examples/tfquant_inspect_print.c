@@ -111,16 +111,20 @@ static void print_operators(FILE *file, const tq_model *model) {
     free(counts);
 }
 
+static void print_constant_kind(const struct constant_count *group, FILE *file) {
+    fprintf(file, "%s%s%s", group->sparse ? "sparse " : "", group->quantized ? "quantized " : "",
+            tq_type_name(group->type));
+}
+
 static void print_constants(FILE *file, const tq_model *model) {
     struct constant_census census;
     if (!count_constants(model, &census) || census.count == 0)
         return;
     fputs("\nconstants\n", file);
     for (uint32_t i = 0; i < census.count; i++) {
-        const struct constant_count *group = &census.groups[i];
-        fprintf(file, "%7" PRIu64 "  %s%s%s, %s\n", group->tensors, group->sparse ? "sparse " : "",
-                group->quantized ? "quantized " : "", tq_type_name(group->type),
-                cli_format_size(group->bytes).text);
+        fprintf(file, "%7" PRIu64 "  ", census.groups[i].tensors);
+        print_constant_kind(&census.groups[i], file);
+        fprintf(file, ", %s\n", cli_format_size(census.groups[i].bytes).text);
     }
 }
 
@@ -140,12 +144,31 @@ static void print_extras(FILE *file, const tq_model *model) {
     }
 }
 
-void cli_inspect_print(const struct cli_options *options, const tq_model *model, FILE *file) {
+void cli_print_model_summary(const tq_model *model, FILE *file) {
+    tq_subgraph_info subgraph = {.struct_size = sizeof subgraph};
+    struct constant_census census;
+    uint64_t operators = 0;
+    uint32_t subgraphs = 0;
+    for (; tq_get_subgraph_info(model, subgraphs, &subgraph) == TQ_OK; subgraphs++)
+        operators += subgraph.operators;
+    fprintf(file, "%" PRIu32 " %s, %" PRIu64 " %s", subgraphs,
+            subgraphs == 1 ? "subgraph" : "subgraphs", operators,
+            operators == 1 ? "operator" : "operators");
+    if (!count_constants(model, &census))
+        return;
+    for (uint32_t i = 0; i < census.count; i++) {
+        fputs(i == 0 ? "; " : ", ", file);
+        print_constant_kind(&census.groups[i], file);
+        fprintf(file, " %s", cli_format_size(census.groups[i].bytes).text);
+    }
+}
+
+void cli_print_model(const tq_model *model, const char *name, int verbosity, FILE *file) {
     tq_model_info info = {.struct_size = sizeof info};
     if (tq_get_model_info(model, &info) != TQ_OK)
         return;
     fprintf(file, "%-15s ", "file");
-    cli_print_name(file, options->input, 0);
+    cli_print_name(file, name, 0);
     fprintf(file, "\n%-15s %" PRIu64 " bytes", "size", info.file_size);
     if (info.file_size >= 1024)
         fprintf(file, " (%s)", cli_format_size(info.file_size).text);
@@ -158,7 +181,7 @@ void cli_inspect_print(const struct cli_options *options, const tq_model *model,
     if (info.trailing_bytes != 0)
         fprintf(file, "%-15s %" PRIu64 " bytes behind the model, referenced by no buffer\n",
                 "trailing", info.trailing_bytes);
-    print_subgraphs(file, model, options->verbosity > 0);
+    print_subgraphs(file, model, verbosity > 0);
     print_operators(file, model);
     print_constants(file, model);
     print_extras(file, model);

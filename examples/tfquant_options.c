@@ -3,13 +3,18 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum option_id {
     OPTION_OUTPUT,
     OPTION_RECIPE,
     OPTION_THREADS,
+    OPTION_MEMBER,
+    OPTION_KEEP_STORAGE,
+    OPTION_EXTRACT,
     OPTION_MAX_MEMORY,
+    OPTION_MAX_OUTPUT,
     OPTION_JSON,
     OPTION_DRY_RUN,
     OPTION_QUIET,
@@ -27,15 +32,19 @@ struct option {
 };
 
 static const struct option option_table[] = {
-    {"output", 'o', true, CLI_QUANTIZE, OPTION_OUTPUT},
+    {"output", 'o', true, CLI_QUANTIZE | CLI_INSPECT, OPTION_OUTPUT},
     {"recipe", 'r', true, CLI_QUANTIZE, OPTION_RECIPE},
+    {"member", 0, true, CLI_QUANTIZE, OPTION_MEMBER},
+    {"keep-storage", 0, false, CLI_QUANTIZE, OPTION_KEEP_STORAGE},
+    {"extract", 0, true, CLI_INSPECT, OPTION_EXTRACT},
     {"threads", 'T', true, CLI_QUANTIZE, OPTION_THREADS},
-    {"max-memory", 0, true, CLI_QUANTIZE, OPTION_MAX_MEMORY},
+    {"max-memory", 0, true, CLI_QUANTIZE | CLI_INSPECT, OPTION_MAX_MEMORY},
+    {"max-output", 0, true, CLI_QUANTIZE | CLI_INSPECT, OPTION_MAX_OUTPUT},
     {"json", 0, false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES, OPTION_JSON},
     {"dry-run", 'n', false, CLI_QUANTIZE, OPTION_DRY_RUN},
     {"quiet", 'q', false, CLI_QUANTIZE, OPTION_QUIET},
     {"verbose", 'v', false, CLI_QUANTIZE | CLI_INSPECT, OPTION_VERBOSE},
-    {"force", 'f', false, CLI_QUANTIZE, OPTION_FORCE},
+    {"force", 'f', false, CLI_QUANTIZE | CLI_INSPECT, OPTION_FORCE},
     {"help", 'h', false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES, OPTION_HELP},
 };
 enum { OPTION_COUNT = sizeof option_table / sizeof option_table[0] };
@@ -90,6 +99,27 @@ static bool read_size(const char *text, uint64_t *size) {
     return number != 0;
 }
 
+static bool take_size(const struct cli_options *options, const char *value, uint64_t *size) {
+    if (read_size(value, size))
+        return true;
+    cli_usage_error(options->command_name,
+                    "'%s' is not a size (a whole number of bytes above 0, or with K, M, G or T, "
+                    "like 64M)",
+                    value);
+    return false;
+}
+
+static bool take_member_recipe(struct cli_options *options, const char *value) {
+    const char *equals = strrchr(value, '=');
+    if (equals == NULL || equals == value || equals[1] == '\0') {
+        cli_usage_error(options->command_name, "'%s' is not PATTERN=RECIPE, like '*.tflite=fp16'",
+                        value);
+        return false;
+    }
+    options->member_recipes[options->member_recipe_count++] = value;
+    return true;
+}
+
 static bool apply(struct cli_options *options, const struct option *option, const char *value) {
     const char *end;
     uint64_t number;
@@ -111,13 +141,21 @@ static bool apply(struct cli_options *options, const struct option *option, cons
         options->threads = (uint32_t)number;
         break;
     case OPTION_MAX_MEMORY:
-        if (!read_size(value, &options->max_memory)) {
-            cli_usage_error(options->command_name,
-                            "'%s' is not a size (a whole number of bytes above 0, or with K, M, G "
-                            "or T, like 64M)",
-                            value);
+        return take_size(options, value, &options->max_memory);
+    case OPTION_MAX_OUTPUT:
+        return take_size(options, value, &options->max_output);
+    case OPTION_MEMBER:
+        return take_member_recipe(options, value);
+    case OPTION_KEEP_STORAGE:
+        options->keep_storage = true;
+        break;
+    case OPTION_EXTRACT:
+        if (options->extract != NULL) {
+            cli_usage_error(options->command_name, "one member at a time: '%s' or '%s'?",
+                            options->extract, value);
             return false;
         }
+        options->extract = value;
         break;
     case OPTION_JSON:
         options->json = true;
@@ -129,7 +167,7 @@ static bool apply(struct cli_options *options, const struct option *option, cons
         options->verbosity = -1;
         break;
     case OPTION_VERBOSE:
-        options->verbosity = 1;
+        options->verbosity = options->verbosity > 0 ? 2 : 1;
         break;
     case OPTION_FORCE:
         options->force = true;
@@ -230,7 +268,8 @@ static bool is_complete(const struct cli_options *options) {
     if (options->command == CLI_RECIPES)
         return true;
     if (options->input == NULL) {
-        cli_usage_error(options->command_name, "which model? Give the path of a .tflite file");
+        cli_usage_error(options->command_name,
+                        "which model? Give the path of a .tflite, .task or .litertlm file");
         return false;
     }
     if (options->command == CLI_QUANTIZE && options->output == NULL && !options->dry_run) {
@@ -238,12 +277,27 @@ static bool is_complete(const struct cli_options *options) {
                         "no output given: add -o OUTPUT, or --dry-run to see what it would be");
         return false;
     }
+    if (options->command == CLI_INSPECT && options->extract == NULL && options->output != NULL) {
+        cli_usage_error(options->command_name, "what is to go to '%s'? Add --extract MEMBER",
+                        options->output);
+        return false;
+    }
     return true;
+}
+
+void cli_options_free(struct cli_options *options) {
+    free(options->member_recipes);
+    options->member_recipes = NULL;
 }
 
 bool cli_parse(struct cli_options *options, int count, char **words) {
     struct words rest = {.words = words, .count = count};
     bool only_operands = false;
+    options->member_recipes = calloc((size_t)count + 1, sizeof *options->member_recipes);
+    if (options->member_recipes == NULL) {
+        fputs("tfquant: out of memory\n", stderr);
+        return false;
+    }
     for (const char *word; (word = next_word(&rest)) != NULL;) {
         bool good;
         if (only_operands || word[0] != '-' || word[1] == '\0')

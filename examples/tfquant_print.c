@@ -141,6 +141,11 @@ enum cli_exit cli_report_error(const struct cli_options *options, const char *pa
     return CLI_ERROR;
 }
 
+bool cli_is_about_output(tq_status status) {
+    return status == TQ_ERR_OPEN || status == TQ_ERR_WRITE || status == TQ_ERR_EXISTS ||
+           status == TQ_ERR_SAME_FILE;
+}
+
 void cli_json_begin(struct json_out *json, const struct cli_options *options, FILE *file) {
     char version[40];
     const uint32_t number = tq_version();

@@ -42,6 +42,12 @@ void cli_kept_float(const tq_report *report, struct cli_kept_list *kept) {
     qsort(kept->items, kept->count, sizeof kept->items[0], by_bytes);
 }
 
+tq_report_totals cli_totals(const tq_model *model) {
+    tq_report_totals totals = {.struct_size = sizeof totals};
+    tq_get_report_totals(tq_model_report(model), &totals);
+    return totals;
+}
+
 /* --- for people --- */
 
 static void print_type(FILE *file, int32_t type, uint32_t sparse) {
@@ -84,14 +90,12 @@ static void print_entry(FILE *file, const tq_report_entry *entry, bool verbose) 
     putc('\n', file);
 }
 
-static void print_entries(const struct cli_options *options, const struct cli_outcome *outcome,
-                          uint32_t constants, FILE *file) {
-    const bool verbose = options->verbosity > 0;
+static void print_entries(const tq_report *report, uint32_t constants, bool verbose, FILE *file) {
     const int width = snprintf(NULL, 0, "%" PRIu32, constants);
     uint32_t not_shown = 0;
     tq_report_entry entry = {.struct_size = sizeof entry};
     for (uint32_t i = 0; i < constants; i++) {
-        if (tq_get_report_entry(outcome->report, i, &entry) != TQ_OK)
+        if (tq_get_report_entry(report, i, &entry) != TQ_OK)
             break;
         if (!verbose && !cli_is_float(entry.from_type) && entry.verdict == TQ_VERDICT_KEPT) {
             not_shown++;
@@ -135,9 +139,10 @@ static uint32_t quantized_already(const tq_report *report) {
     return count;
 }
 
-static void print_totals(const struct cli_outcome *outcome, const tq_report_totals *totals,
-                         FILE *file) {
-    const uint32_t before = quantized_already(outcome->report);
+static void print_totals(const tq_model *model, bool copies, FILE *file) {
+    const tq_report_totals all = cli_totals(model);
+    const tq_report_totals *totals = &all;
+    const uint32_t before = quantized_already(tq_model_report(model));
     fprintf(file, "%-12s %" PRIu32 " of %" PRIu32 " constants", "quantized", totals->quantized,
             totals->constants);
     if (before != 0)
@@ -148,7 +153,7 @@ static void print_totals(const struct cli_outcome *outcome, const tq_report_tota
         fprintf(file, ", %" PRIu32 " unpacked to float32", totals->folded);
     putc('\n', file);
     /* Sizes of a file that nobody gets would only puzzle. */
-    if (totals->changed || outcome->copies) {
+    if (totals->changed || copies) {
         print_sizes(file, "constants", totals->constant_bytes_before, totals->constant_bytes_after);
         print_file_sizes(file, totals);
     }
@@ -174,15 +179,54 @@ static void print_kept(const tq_report *report, FILE *file) {
     }
 }
 
+static void print_model(const tq_model *model, const char *recipe, bool copies, bool verbose,
+                        FILE *file) {
+    const tq_report *report = tq_model_report(model);
+    print_entries(report, cli_totals(model).constants, verbose, file);
+    fprintf(file, "\n%-12s %s\n", "recipe", recipe);
+    print_totals(model, copies, file);
+    print_kept(report, file);
+}
+
+struct bundle_report {
+    const struct cli_outcome *outcome;
+    FILE *file;
+    bool verbose;
+    uint32_t models;
+    uint32_t shown;
+};
+
+static bool print_member(void *opaque, const struct cli_member *member) {
+    struct bundle_report *bundle = opaque;
+    if (member->info.kind != TQ_MEMBER_MODEL || member->model == NULL)
+        return false;
+    bundle->shown++;
+    fprintf(bundle->file, "model %" PRIu32 " of %" PRIu32 ": ", bundle->shown, bundle->models);
+    cli_print_name(bundle->file, member->info.path, 0);
+    putc('\n', bundle->file);
+    /* One that does not change is not written anew, as a single model by 'none' is. */
+    print_model(member->model, cli_chosen(bundle->outcome->choices, member->info.path), false,
+                bundle->verbose, bundle->file);
+    putc('\n', bundle->file);
+    return false;
+}
+
+static void print_bundle(const struct cli_outcome *outcome, bool verbose, FILE *file) {
+    const struct cli_model_count count = cli_count_models(outcome->result);
+    struct bundle_report bundle = {outcome, file, verbose, count.models, 0};
+    cli_each_member(outcome->result, print_member, &bundle);
+    fprintf(file, "%s\n%-12s %" PRIu32 " of %" PRIu32 " changed\n",
+            cli_format_text(cli_format(outcome->result)), "models", count.changed, count.models);
+    print_totals(outcome->result, outcome->copies, file);
+}
+
 void cli_print_report(const struct cli_options *options, const struct cli_outcome *outcome,
                       FILE *file) {
-    tq_report_totals totals = {.struct_size = sizeof totals};
-    if (tq_get_report_totals(outcome->report, &totals) != TQ_OK)
-        return;
-    print_entries(options, outcome, totals.constants, file);
-    fprintf(file, "\n%-12s %s\n", "recipe", outcome->recipe);
-    print_totals(outcome, &totals, file);
-    print_kept(outcome->report, file);
+    const bool verbose = options->verbosity > 0;
+    if (cli_format(outcome->result) == TQ_FORMAT_TFLITE)
+        print_model(outcome->result, outcome->recipe, outcome->copies, verbose, file);
+    else
+        print_bundle(outcome, verbose, file);
     if (outcome->written) {
         fprintf(file, "%-12s ", "written to");
         cli_print_name(file, outcome->target, 0);
@@ -190,98 +234,4 @@ void cli_print_report(const struct cli_options *options, const struct cli_outcom
     } else if (options->dry_run) {
         fprintf(file, "%-12s nothing: a dry run\n", "written");
     }
-}
-
-/* --- for machines --- */
-
-static void json_entry(struct json_out *json, uint32_t index, const tq_report_entry *entry) {
-    json_open(json, '{');
-    json_put_uint(json, "index", index);
-    json_put_string(json, "verdict", tq_verdict_name(entry->verdict));
-    json_put_string(json, "reason", tq_reason_name(entry->reason));
-    json_put_string(json, "reason_text", tq_reason_text(entry->reason));
-    json_put_uint(json, "subgraph", entry->subgraph);
-    json_put_uint(json, "tensor", entry->tensor);
-    json_put_string(json, "name", entry->name);
-    json_key(json, "op");
-    if (entry->op != TQ_NO_INDEX)
-        json_int(json, entry->op);
-    else
-        json_null(json);
-    json_key(json, "op_input");
-    if (entry->op != TQ_NO_INDEX)
-        json_int(json, entry->op_input);
-    else
-        json_null(json);
-    json_put_string(json, "op_name", entry->op_name);
-    json_put_ints(json, "shape", entry->shape, entry->rank);
-    json_put_string(json, "from_type", tq_type_name(entry->from_type));
-    json_put_string(json, "to_type", tq_type_name(entry->to_type));
-    json_put_bool(json, "from_sparse", entry->from_sparse != 0);
-    json_put_bool(json, "to_sparse", entry->to_sparse != 0);
-    json_put_uint(json, "scales", entry->scales);
-    json_put_uint(json, "elements", entry->elements);
-    json_put_uint(json, "bytes_before", entry->bytes_before);
-    json_put_uint(json, "bytes_after", entry->bytes_after);
-    json_put_double(json, "snr_db", entry->snr_db);
-    json_put_bool(json, "exact", isinf(entry->snr_db) && entry->snr_db > 0);
-    json_close(json, '}');
-}
-
-static void json_totals(struct json_out *json, const tq_report_totals *totals) {
-    json_key(json, "totals");
-    json_open(json, '{');
-    json_put_uint(json, "constants", totals->constants);
-    json_put_uint(json, "quantized", totals->quantized);
-    json_put_uint(json, "float16", totals->float16);
-    json_put_uint(json, "folded", totals->folded);
-    json_put_uint(json, "constant_bytes_before", totals->constant_bytes_before);
-    json_put_uint(json, "constant_bytes_after", totals->constant_bytes_after);
-    json_put_uint(json, "file_bytes_before", totals->file_bytes_before);
-    json_put_uint(json, "file_bytes_after", totals->file_bytes_after);
-    json_put_double(json, "ratio",
-                    (double)totals->file_bytes_after / (double)totals->file_bytes_before);
-    json_put_double(json, "mean_snr_db", totals->mean_snr_db);
-    json_close(json, '}');
-}
-
-void cli_json_report(const struct cli_options *options, const struct cli_outcome *outcome,
-                     FILE *file) {
-    tq_report_totals totals = {.struct_size = sizeof totals};
-    tq_report_entry entry = {.struct_size = sizeof entry};
-    struct cli_kept_list kept;
-    struct json_out json;
-    if (tq_get_report_totals(outcome->report, &totals) != TQ_OK)
-        return;
-    cli_kept_float(outcome->report, &kept);
-    cli_json_begin(&json, options, file);
-    json_put_string(&json, "input", options->input);
-    json_key(&json, "output");
-    if (options->output != NULL)
-        json_string(&json, options->output);
-    else
-        json_null(&json);
-    json_put_string(&json, "recipe", outcome->recipe);
-    json_put_bool(&json, "dry_run", options->dry_run);
-    json_put_bool(&json, "changed", totals.changed != 0);
-    json_put_bool(&json, "written", outcome->written);
-    json_totals(&json, &totals);
-    json_key(&json, "still_float");
-    json_open(&json, '[');
-    for (uint32_t i = 0; i < kept.count; i++) {
-        json_open_flat(&json, '{');
-        json_put_string(&json, "reason", tq_reason_name(kept.items[i].reason));
-        json_put_uint(&json, "constants", kept.items[i].constants);
-        json_put_uint(&json, "bytes", kept.items[i].bytes);
-        json_close(&json, '}');
-    }
-    json_close(&json, ']');
-    json_key(&json, "entries");
-    json_open(&json, '[');
-    for (uint32_t i = 0; i < totals.constants; i++) {
-        if (tq_get_report_entry(outcome->report, i, &entry) == TQ_OK)
-            json_entry(&json, i, &entry);
-    }
-    json_close(&json, ']');
-    cli_json_end(&json);
 }
