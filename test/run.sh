@@ -214,6 +214,18 @@ if [ "$with_models" = true ]; then
     fi
 fi
 if [ "$with_models" = true ]; then
+    # What reads bundles is large and not to be had everywhere; pytest skips the tests that need it.
+    bundles=$root/test/models/requirements-bundles.txt
+    if ! cat "$requirements" "$bundles" | cmp -s - "$root/.venv/installed-bundles.txt"; then
+        if "$python" -m pip install --disable-pip-version-check -r "$requirements" -r "$bundles" >"$log" 2>&1; then
+            cat "$requirements" "$bundles" >"$root/.venv/installed-bundles.txt"
+        else
+            tail -n 3 "$log"
+            skip "MediaPipe and litert-lm-peek" "their Python packages could not be installed"
+        fi
+    fi
+fi
+if [ "$with_models" = true ]; then
     results=$logs/models.xml
     rm -f "$results"
     PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -q -p no:cacheprovider --junitxml="$results" \

@@ -5,7 +5,7 @@
 #include "base/checked.h"
 #include "cpu/cpu.h"
 
-/* Members of a member of a member: deeper is no bundle, but a file made to keep readers busy. */
+/* Bundles within each other: more are made to keep readers busy. */
 enum { MAX_DEPTH = 4 };
 
 static void release_input(tqi_input *input) {

@@ -40,12 +40,13 @@ typedef struct packed {
 } packed;
 
 bytes zip_content(const zip_member *m) {
-    size_t n = length(m->content);
+    size_t n = m->file ? m->file->size : length(m->content);
+    const char *content = m->file ? (const char *)m->file->data : m->content;
     bytes all = {NULL, m->size ? m->size : n};
     all.data = malloc(all.size + 1);
     assert_non_null(all.data);
     for (size_t i = 0; i < all.size; i++)
-        all.data[i] = n ? (uint8_t)m->content[i % n] : 0;
+        all.data[i] = n ? (uint8_t)content[i % n] : 0;
     return all;
 }
 

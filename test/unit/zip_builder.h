@@ -14,6 +14,7 @@ typedef struct zip_member {
     const char *name;
     const char *content; /* NULL: none */
     size_t size;         /* 0: of the string; more: the string again and again */
+    const bytes *file;   /* in place of a string */
     bool deflated;
     zip_descriptor descriptor;
     bool wide;       /* sizes in ZIP64 fields, and the offset */
