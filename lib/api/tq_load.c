@@ -150,6 +150,9 @@ static tq_status join_path(const tqi_input *outer, const char *name, tqi_arena *
 
 static tq_status load_member(tqi_input *outer, uint32_t index, uint32_t format, uint32_t depth,
                              uint64_t *max_output, tq_model **model, tq_error *error) {
+    if (format != TQ_FORMAT_TFLITE && depth + 1 >= MAX_DEPTH)
+        return tqi_fail(error, TQ_ERR_UNSUPPORTED, "bundles within bundles go no deeper than %d",
+                        MAX_DEPTH);
     tqi_input *input = tqi_alloc(outer->heap, sizeof *input);
     if (!input)
         return tqi_no_memory(outer->heap, sizeof *input, error);
@@ -184,10 +187,7 @@ static tq_status load_members(tq_model *model, uint32_t depth, uint64_t *max_out
         if (!known)
             continue;
         tq_status status =
-            depth < MAX_DEPTH
-                ? load_member(input, i, format, depth, max_output, &model->members[i], error)
-                : tqi_fail(error, TQ_ERR_UNSUPPORTED, "bundles within bundles go no deeper than %d",
-                           MAX_DEPTH);
+            load_member(input, i, format, depth, max_output, &model->members[i], error);
         if (status != TQ_OK)
             return tqi_blame_member(model, i, status, error);
     }
