@@ -231,18 +231,19 @@ void tqi_record_begin(tqi_record *record, const tqi_table *table, const tqi_view
     record->source = source;
     for (uint32_t i = 0; i < table->count; i++) {
         bool there = source && tqi_slot(view, source, i);
-        record->value[i] = (tqi_value){there ? TQI_VALUE_SOURCE : TQI_VALUE_ABSENT, 0, 0, NULL};
+        record->value[i] =
+            (tqi_field_value){there ? TQI_VALUE_SOURCE : TQI_VALUE_ABSENT, 0, 0, NULL};
     }
 }
 
 void tqi_record_scalar(tqi_record *record, uint32_t field, uint64_t value, uint64_t otherwise) {
     if (value == otherwise && !tqi_record_has(record, field))
         return;
-    record->value[field] = (tqi_value){TQI_VALUE_SCALAR, 0, value, NULL};
+    record->value[field] = (tqi_field_value){TQI_VALUE_SCALAR, 0, value, NULL};
 }
 
 void tqi_record_vector(tqi_record *record, uint32_t field, const void *data, uint32_t count) {
-    record->value[field] = (tqi_value){TQI_VALUE_VECTOR, count, 0, data};
+    record->value[field] = (tqi_field_value){TQI_VALUE_VECTOR, count, 0, data};
 }
 
 void tqi_record_string(tqi_record *record, uint32_t field, const char *text) {
@@ -250,11 +251,11 @@ void tqi_record_string(tqi_record *record, uint32_t field, const char *text) {
 }
 
 void tqi_record_later(tqi_record *record, uint32_t field) {
-    record->value[field] = (tqi_value){TQI_VALUE_LATER, 0, 0, NULL};
+    record->value[field] = (tqi_field_value){TQI_VALUE_LATER, 0, 0, NULL};
 }
 
 void tqi_record_drop(tqi_record *record, uint32_t field) {
-    record->value[field] = (tqi_value){TQI_VALUE_ABSENT, 0, 0, NULL};
+    record->value[field] = (tqi_field_value){TQI_VALUE_ABSENT, 0, 0, NULL};
 }
 
 /* Gives each field that is there its place, largest first so that no gaps arise.
@@ -293,7 +294,7 @@ static uint32_t emit_vtable(tqi_emitter *emitter, const uint16_t *vtable, uint32
 }
 
 static void copy_scalar(tqi_emitter *emitter, const tqi_record *record, uint32_t i) {
-    const tqi_value *value = &record->value[i];
+    const tqi_field_value *value = &record->value[i];
     const void *from = &value->scalar;
     if (value->kind == TQI_VALUE_SOURCE)
         from = record->view->data + tqi_slot(record->view, record->source, i);
@@ -352,7 +353,7 @@ uint32_t tqi_emit_record(tqi_emitter *emitter, tqi_record *record) {
             copy_scalar(emitter, record, i);
     }
     for (uint32_t i = 0; i < table->count && emitter->status == TQ_OK; i++) {
-        const tqi_value *value = &record->value[i];
+        const tqi_field_value *value = &record->value[i];
         if (!record->slot[i] || table->fields[i].kind == TQI_FIELD_SCALAR)
             continue;
         if (value->kind == TQI_VALUE_VECTOR)

@@ -46,19 +46,19 @@ typedef enum tqi_value_kind {
     TQI_VALUE_LATER,  /* an offset that the caller fills in by tqi_emit_link() */
 } tqi_value_kind;
 
-typedef struct tqi_value {
+typedef struct tqi_field_value {
     tqi_value_kind kind;
     uint32_t count;
     uint64_t scalar;
     const void *data;
-} tqi_value;
+} tqi_field_value;
 
 /* A table about to be written: field i is value[i]. */
 typedef struct tqi_record {
     const tqi_table *table;
     const tqi_view *view;
     uint32_t source; /* position of the table that it starts from, 0: none */
-    tqi_value value[TQI_MAX_FIELDS];
+    tqi_field_value value[TQI_MAX_FIELDS];
     uint32_t slot[TQI_MAX_FIELDS]; /* after tqi_emit_record(): where each field went */
 } tqi_record;
 
