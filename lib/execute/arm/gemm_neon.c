@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "execute/gemm_private.h"
+#include "kernels/kernels_private.h"
+
+#include "kernels/arm/vector_neon.h"
+
+#define BLOCK 6
+#include "execute/gemm_vector.h"
+
+void tqi_gemm_init_neon(tqi_gemm *gemm) {
+    *gemm = (tqi_gemm){LEVEL(panel), LEVEL(taps)};
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs a subgraph of a graph as loaded, in float32, to gather statistics. It is no runtime: one
+ * thread, no state from run to run, and what it can't run (custom operators, control flow,
+ * variables, quantized or float16 activations) it says.
+ *
+ * The same bits on every machine and CPU level. Weights that are stored as float16, sparse or
+ * quantized are those values as float32; the DEQUANTIZE and DENSIFY behind them do not run.
+ * Activations are freed after their last use, constants too, unless there is room to keep
+ * them. Operators run in the order of the file.
+ */
+#ifndef TQI_EXECUTE_EXECUTE_H
+#define TQI_EXECUTE_EXECUTE_H
+
+#include "base/error.h"
+#include "execute/value.h"
+#include "kernels/kernels.h"
+
+typedef struct tqi_exec tqi_exec;
+
+typedef struct tqi_exec_options {
+    const tqi_kernels *kernels;
+    uint32_t cpu_flags; /* TQ_CPU_... for the products of matrices */
+    tqi_heap *heap;
+    /* What can't be run is skipped, and what depends on it; else it is an error. */
+    bool as_far_as_possible;
+    uint64_t keep;        /* bytes of constants that stay loaded between runs; freed all the
+                             same when memory runs out */
+    tq_progress progress; /* between operators: operators done, of all; or NULL */
+    void *progress_opaque;
+} tqi_exec_options;
+
+/* What became of an operator in the last run. */
+typedef enum tqi_op_state {
+    TQI_OP_NOT_YET, /* the run ended before it */
+    TQI_OP_RAN,
+    TQI_OP_FOLDED,  /* part of reading a constant */
+    TQI_OP_REFUSED, /* it can't be run */
+    TQI_OP_STARVED, /* an input was not to be had */
+} tqi_op_state;
+
+/* An operator that just ran. */
+typedef struct tqi_seen {
+    uint32_t op;
+    const tqi_value *const *inputs; /* NULL: left out */
+    const tqi_value *outputs;
+    uint32_t n_inputs, n_outputs;
+} tqi_seen;
+
+/* A status other than TQ_OK ends the run. */
+typedef tq_status (*tqi_observe)(void *opaque, const tqi_seen *seen, tq_error *error);
+
+/* The graph and what the options point to must outlive it. */
+tq_status tqi_exec_create(tqi_exec **exec, const tqi_graph *graph, uint32_t subgraph,
+                          const tqi_exec_options *options, tq_error *error);
+void tqi_exec_free(tqi_exec *exec);
+
+/* Sets type, rank, shape and elements of a graph input: dynamic dimensions are 1. */
+tq_status tqi_exec_input(const tqi_exec *exec, uint32_t input, tqi_value *value, tq_error *error);
+
+/* `inputs`: one for each graph input, copied; dense, of the graph's type, of the shape that
+ * tqi_exec_input() gives except for dynamic dimensions. `data` NULL, where that is
+ * allowed (as_far_as_possible): not there. `observe` may be NULL. */
+tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
+                       tqi_observe observe, void *opaque, tq_error *error);
+
+/* A graph output, until the next run; data NULL: it was not computed. */
+const tqi_value *tqi_exec_output(const tqi_exec *exec, uint32_t output);
+/* By operator: a tqi_op_state. */
+const uint8_t *tqi_exec_states(const tqi_exec *exec);
+/* Why the first refused operator was, with its index; status TQ_OK: there was none. */
+const tq_error *tqi_exec_refusal(const tqi_exec *exec);
+
+#endif

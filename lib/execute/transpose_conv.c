@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TRANSPOSE_CONV. Outputs whose places differ by multiples of the strides (a phase) read the
+ * same taps, so each phase is a convolution with a part of the filter. */
+#include <string.h>
+
+#include "execute/window.h"
+
+enum { OPTIONS = 49 };
+enum { PADDING, STRIDE_W, STRIDE_H, ACTIVATION };
+
+/* One axis; `before` is what the output is padded with. */
+typedef struct phase_axis {
+    int64_t in, out, taps, stride, before;
+    int64_t first, used, start; /* of a phase: first tap, taps, input - output step at output 0 */
+    int64_t begin, count;       /* first output, outputs */
+} phase_axis;
+
+typedef struct transposed {
+    const float *x, *filter, *bias;
+    phase_axis h, w;
+    size_t images, in_channels, channels;
+    int32_t activation;
+    float *y;
+} transposed;
+
+static bool set_axis(phase_axis *axis, int32_t padding) {
+    /* LiteRT pads as the convolution from the output to the input would */
+    tqi_axis back = {.in = axis->out, .taps = axis->taps, .stride = axis->stride, .dilation = 1};
+    if (padding != TQI_PADDING_SAME && padding != TQI_PADDING_VALID)
+        return false;
+    if (!tqi_axis_set(&back, padding))
+        return padding == TQI_PADDING_VALID && axis->out > 0 && axis->taps > 0 &&
+               axis->stride > 0; /* an output smaller than the filter is cut off */
+    axis->before = back.before;
+    return true;
+}
+
+static tq_status set_up(const tqi_call *call, transposed *t, tq_error *error) {
+    const tqi_value *x = NULL, *filter = NULL;
+    int64_t shape[4];
+    uint32_t rank = 0;
+    TQI_TRY(tqi_call_numbers(call, 0, 4, shape, &rank, error));
+    TQI_TRY(tqi_call_input(call, 1, TQI_TYPE_FLOAT32, &filter, error));
+    TQI_TRY(tqi_call_input(call, 2, TQI_TYPE_FLOAT32, &x, error));
+    if (rank != 4 || x->rank != 4 || filter->rank != 4 || shape[0] != x->shape[0] ||
+        shape[3] != filter->shape[0] || x->shape[3] != filter->shape[3])
+        return tqi_call_refuse(call, error, "its shapes do not fit together");
+    uint32_t o = tqi_call_options(call, OPTIONS);
+    t->h = (phase_axis){.in = x->shape[1],
+                        .out = shape[1],
+                        .taps = filter->shape[1],
+                        .stride = tqi_option_i32(call, o, STRIDE_H, 0)};
+    t->w = (phase_axis){.in = x->shape[2],
+                        .out = shape[2],
+                        .taps = filter->shape[2],
+                        .stride = tqi_option_i32(call, o, STRIDE_W, 0)};
+    int32_t padding = tqi_option_i8(call, o, PADDING, TQI_PADDING_SAME);
+    t->activation = tqi_option_i8(call, o, ACTIVATION, 0);
+    if (!set_axis(&t->h, padding) || !set_axis(&t->w, padding) ||
+        !tqi_activation_known(t->activation))
+        return tqi_call_refuse(call, error, "its options and shapes make no convolution");
+    t->images = (size_t)x->shape[0];
+    t->in_channels = (size_t)x->shape[3];
+    t->channels = (size_t)filter->shape[0];
+    TQI_TRY(tqi_call_bias(call, 3, t->channels, &t->bias, error));
+    tqi_value *y = NULL;
+    TQI_TRY(tqi_call_make(call, 0, TQI_TYPE_FLOAT32, 4, shape, &y, error));
+    t->x = tqi_floats(x);
+    t->filter = tqi_floats(filter);
+    t->y = tqi_floats(y);
+    return TQ_OK;
+}
+
+/* Outputs o with (o + before) % stride == phase: the q-th of them reads tap phase + k * stride
+ * from input q + start - k. */
+static void set_phase(phase_axis *axis, int64_t phase) {
+    axis->first = phase;
+    axis->used = axis->taps > phase ? (axis->taps - phase - 1) / axis->stride + 1 : 0;
+    axis->begin = ((phase - axis->before) % axis->stride + axis->stride) % axis->stride;
+    axis->start = (axis->begin + axis->before) / axis->stride;
+    axis->count = axis->out > axis->begin ? (axis->out - axis->begin - 1) / axis->stride + 1 : 0;
+}
+
+/* The phase's taps of all filters: [filter][taps of h][taps of w][channels]. */
+static void pick_taps(const transposed *t, float *to) {
+    size_t n = t->in_channels;
+    for (size_t f = 0; f < t->channels; f++)
+        for (int64_t i = 0; i < t->h.used; i++)
+            for (int64_t j = 0; j < t->w.used; j++, to += n) {
+                int64_t row = t->h.first + i * t->h.stride, column = t->w.first + j * t->w.stride;
+                size_t tap = ((size_t)f * (size_t)t->h.taps + (size_t)row) * (size_t)t->w.taps +
+                             (size_t)column;
+                memcpy(to, t->filter + tap * n, n * sizeof *to);
+            }
+}
+
+static void put_patch(const transposed *t, const float *image, int64_t q_h, int64_t q_w,
+                      float *to) {
+    size_t n = t->in_channels;
+    for (int64_t i = 0; i < t->h.used; i++)
+        for (int64_t j = 0; j < t->w.used; j++, to += n) {
+            int64_t y = q_h + t->h.start - i, x = q_w + t->w.start - j;
+            if (y < 0 || y >= t->h.in || x < 0 || x >= t->w.in)
+                memset(to, 0, n * sizeof *to);
+            else
+                memcpy(to, image + (size_t)(y * t->w.in + x) * n, n * sizeof *to);
+        }
+}
+
+/* Where the output of a pixel of the phase goes. */
+static float *place(const transposed *t, size_t image, int64_t q_h, int64_t q_w) {
+    int64_t y = t->h.begin + q_h * t->h.stride, x = t->w.begin + q_w * t->w.stride;
+    size_t pixel = (image * (size_t)t->h.out + (size_t)y) * (size_t)t->w.out + (size_t)x;
+    return t->y + pixel * t->channels;
+}
+
+static tq_status run_phase(const tqi_call *call, const transposed *t, tqi_arena *arena,
+                           tq_error *error) {
+    size_t depth = (size_t)(t->h.used * t->w.used) * t->in_channels;
+    size_t per_image = (size_t)(t->h.count * t->w.count), pixels = t->images * per_image;
+    if (pixels == 0 || t->channels == 0)
+        return TQ_OK;
+    size_t rows = tqi_rows_at_once(depth, pixels),
+           input = (size_t)(t->h.in * t->w.in) * t->in_channels;
+    float *filter = NULL, *panels = NULL, *patches = NULL, *result = NULL;
+    TQI_TRY(tqi_floats_new(arena, (uint64_t)depth * t->channels, &filter, error));
+    pick_taps(t, filter);
+    TQI_TRY(tqi_panels_new(arena, filter, 1, depth, depth, t->channels, &panels, error));
+    TQI_TRY(tqi_floats_new(arena, (uint64_t)rows * depth, &patches, error));
+    TQI_TRY(tqi_floats_new(arena, (uint64_t)rows * t->channels, &result, error));
+    for (size_t p = 0; p < pixels; p += rows) {
+        size_t n = rows < pixels - p ? rows : pixels - p;
+        for (size_t i = 0; i < n; i++) {
+            int64_t q = (int64_t)((p + i) % per_image);
+            put_patch(t, t->x + (p + i) / per_image * input, q / t->w.count, q % t->w.count,
+                      patches + i * depth);
+        }
+        tqi_multiply(call->gemm, patches, depth, n, panels, depth, t->channels, result,
+                     t->channels);
+        tqi_finish_rows(result, t->channels, n, t->channels, t->bias, t->activation);
+        for (size_t i = 0; i < n; i++) {
+            int64_t q = (int64_t)((p + i) % per_image);
+            memcpy(place(t, (p + i) / per_image, q / t->w.count, q % t->w.count),
+                   result + i * t->channels, t->channels * sizeof *result);
+        }
+    }
+    return TQ_OK;
+}
+
+tq_status tqi_run_transpose_conv(const tqi_call *call, tq_error *error) {
+    transposed t = {0};
+    tq_status status = set_up(call, &t, error);
+    for (int64_t i = 0; status == TQ_OK && i < t.h.stride && i < t.h.out; i++)
+        for (int64_t j = 0; status == TQ_OK && j < t.w.stride && j < t.w.out; j++) {
+            tqi_arena arena;
+            tqi_arena_init(&arena, call->heap);
+            set_phase(&t.h, (i + t.h.before) % t.h.stride);
+            set_phase(&t.w, (j + t.w.before) % t.w.stride);
+            status = run_phase(call, &t, &arena, error);
+            tqi_arena_free(&arena);
+        }
+    return status;
+}
