@@ -35,7 +35,7 @@ set_up() {
         meson setup "$build" "$@"
     fi
 }
-set_up --buildtype=release -Ddefault_library=both -Dtests=true -Dexamples=true '-Dtrim_levels=[]' \
+set_up --buildtype=release -Ddefault_library=both -Dtests=true -Dexamples=true -Dexecutor=false '-Dtrim_levels=[]' \
     >"$log" 2>&1 || stop "configuring the build"
 ninja -C "$build" examples/tfquant test/kernels/bench_kernels test/bench/make_layers test/bench/timed_run \
     test/bench/library_size test/bench/empty_program >"$log" 2>&1 || stop "compiling"

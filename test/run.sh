@@ -131,7 +131,7 @@ if ! need_tools venv; then
     with_models=false
 fi
 
-common="-Ddefault_library=both -Dtests=$with_tests -Dexamples=true"
+common="-Ddefault_library=both -Dtests=$with_tests -Dexamples=true -Dexecutor=true"
 
 heading "Release build"
 # shellcheck disable=SC2086

@@ -19,6 +19,7 @@ struct tqi_input {
     tqi_source source;
     tqi_arena arena;
     tqi_kernels kernels;
+    uint32_t cpu_flags;
     uint32_t format;         /* TQ_FORMAT_... */
     tqi_graph graph;         /* of a .tflite */
     tqi_container container; /* of a bundle */
@@ -34,6 +35,7 @@ struct tq_model {
     bool quantized;
     tqi_arena arena; /* of the plan */
     tqi_plan plan;
+    tqi_refinement refinement;
     tqi_arena edits; /* of the result, which is made anew when a constant is refused */
     tqi_result result;
     tq_model **members; /* of a bundle: a model for each member, or NULL */

@@ -67,7 +67,8 @@ static tq_status create_input(const tq_load_options *given, tqi_input **out, uin
     input->heap = &input->own_heap;
     atomic_init(&input->references, 1);
     tqi_arena_init(&input->arena, input->heap);
-    tqi_kernels_init(&input->kernels, tqi_cpu_flags() & ~options.cpu_disable);
+    input->cpu_flags = tqi_cpu_flags() & ~options.cpu_disable;
+    tqi_kernels_init(&input->kernels, input->cpu_flags);
     *max_output = options.max_output;
     *out = input;
     return TQ_OK;
@@ -160,7 +161,8 @@ static tq_status load_member(tqi_input *outer, uint32_t index, uint32_t format, 
                          .outer = outer,
                          .path = outer->paths[index],
                          .source = {.fd = -1},
-                         .kernels = outer->kernels};
+                         .kernels = outer->kernels,
+                         .cpu_flags = outer->cpu_flags};
     atomic_init(&input->references, 1);
     atomic_fetch_add(&outer->references, 1);
     tqi_arena_init(&input->arena, input->heap);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/model.h"
+#include "quantize/refine.h"
 
 tq_status tq_get_recipe_info(uint32_t index, tq_recipe_info *info) {
     const tq_recipe *recipe = tqi_preset(index);
@@ -49,8 +50,9 @@ tq_status tqi_model_apply(tq_model *model, tq_error *error) {
     tqi_input *input = model->input;
     tq_status status;
     while (tqi_arena_free(&model->edits),
-           (status = tqi_apply(&model->result, &model->plan, &input->graph, &input->kernels,
-                               &model->edits, error)) == (tq_status)TQI_NOT_ENCODABLE)
+           (status = tqi_apply(&model->result, &model->plan, &model->refinement, &input->graph,
+                               &input->kernels, &model->edits, error)) ==
+               (tq_status)TQI_NOT_ENCODABLE)
         refuse_failed(model);
     if (status != TQ_OK)
         return status;
@@ -145,12 +147,26 @@ static tq_status quantize_members(const tq_model *bundle, const recipe_choice *c
     return tqi_bundle_measure(result, error);
 }
 
+static tq_status refine(tq_model *model, const tq_recipe *recipe, tq_error *error) {
+    enum { IMAGES = 16 };
+    tqi_refine_options options = {.kernels = &model->input->kernels,
+                                  .cpu_flags = model->input->cpu_flags,
+                                  .images = IMAGES,
+                                  .rounding = recipe->rounds_by_inputs,
+                                  .heap = model->input->heap};
+    if (!recipe->corrects_biases && !recipe->rounds_by_inputs)
+        return TQ_OK;
+    return tqi_refine(&model->refinement, &model->plan, &model->input->graph, &options,
+                      &model->arena, error);
+}
+
 static tq_status plan_and_apply(const tq_model *model, const recipe_choice *choices,
                                 tq_model *result, tq_error *error) {
     if (tqi_is_bundle(model))
         return quantize_members(model, choices, result, error);
     const tq_recipe *recipe = choose(choices, model->input->path);
     TQI_TRY(tqi_plan_make(&result->plan, &model->input->graph, recipe, &result->arena, error));
+    TQI_TRY(refine(result, recipe, error));
     return tqi_model_apply(result, error);
 }
 

@@ -10,6 +10,7 @@
 typedef struct applier {
     tqi_result *result;
     const tqi_plan *plan;
+    const tqi_refinement *refinement;
     const tqi_graph *graph; /* as loaded */
     const tqi_kernels *kernels;
     tqi_arena *arena;
@@ -60,6 +61,13 @@ static tq_status count_channels(applier *a, const tqi_constant *c, uint64_t chan
     return status;
 }
 
+static const tqi_refined *refined_of(const applier *a, const tqi_constant *c) {
+    if (!a->refinement->constants)
+        return NULL;
+    const tqi_refined *refined = &a->refinement->constants[c - a->plan->constants.list];
+    return refined->codes ? refined : NULL;
+}
+
 static tq_status add_encoder(applier *a, const tqi_constant *c, const tqi_decision *decision,
                              int32_t to_type, tqi_encoder **out) {
     const tqi_subgraph *s = &a->graph->subgraphs[c->subgraph];
@@ -77,6 +85,13 @@ static tq_status add_encoder(applier *a, const tqi_constant *c, const tqi_decisi
     e->values = c->values;
     if (to_type == TQI_TYPE_INT8)
         set_geometry(e, tensor, decision->channel_dim);
+    const tqi_refined *refined = refined_of(a, c);
+    if (refined && to_type == TQI_TYPE_INT8) {
+        TQI_TRY(tqi_encoder_init_codes(e, refined->codes, refined->scale, refined->sums, a->arena,
+                                       a->error));
+        *out = e;
+        return TQ_OK;
+    }
     uint32_t buffer = a->same[storage->buffer];
     for (tqi_encoder *known = a->chains[buffer]; known; known = known->next) {
         if (same_encoding(known, e)) {
@@ -102,7 +117,9 @@ static tq_status add_result(applier *a, tqi_encoder *e) {
     tqi_content content = {TQI_CONTENT_PRODUCED, e->producer.size, 0, NULL, &e->producer};
     if (e->buffer != 0)
         return TQ_OK;
-    if (e->producer.size <= SMALL && e->producer.tiles == 1) {
+    if (e->codes) {
+        content = (tqi_content){TQI_CONTENT_MEMORY, e->producer.size, 0, e->codes, NULL};
+    } else if (e->producer.size <= SMALL && e->producer.tiles == 1) {
         uint8_t *memory = NULL;
         TQI_NEW(a->arena, &memory, e->producer.size, a->error);
         TQI_TRY(tqi_encoder_run(e, memory, a->error));
@@ -219,6 +236,27 @@ static tq_status apply_one(applier *a, uint32_t index) {
     }
 }
 
+/* A bias of its own for an operator, as others may share the old one. */
+static tq_status put_bias(applier *a, const tqi_new_bias *bias) {
+    tqi_subgraph *s = &a->result->graph.subgraphs[bias->subgraph];
+    const tqi_uses *uses = &a->plan->constants.uses[bias->subgraph];
+    uint32_t old =
+        (uint32_t)a->graph->subgraphs[bias->subgraph].operators[bias->op].inputs[bias->input];
+    tqi_content content = {TQI_CONTENT_MEMORY, sizeof(float) * (uint64_t)bias->count, 0,
+                           bias->values, NULL};
+    int32_t *shape = NULL, index;
+    TQI_NEW(a->arena, &shape, 1, a->error);
+    shape[0] = (int32_t)bias->count;
+    tqi_tensor tensor = {
+        .name = s->tensors[old].name, .shape = shape, .rank = 1, .type = TQI_TYPE_FLOAT32};
+    TQI_TRY(tqi_add_buffer(&a->result->graph, &content, &tensor.buffer, a->error));
+    TQI_TRY(tqi_add_tensor(&a->result->graph, bias->subgraph, &tensor, &index, a->error));
+    s->operators[bias->op].inputs[bias->input] = index;
+    if (--a->remaining[bias->subgraph][old] == 0 && !uses->boundary[old])
+        s->tensors[old].removed = true;
+    return TQ_OK;
+}
+
 static tq_status prepare(applier *a) {
     const tqi_graph *graph = a->graph;
     tqi_result *result = a->result;
@@ -242,11 +280,13 @@ static tq_status prepare(applier *a) {
     return TQ_OK;
 }
 
-tq_status tqi_apply(tqi_result *result, const tqi_plan *plan, const tqi_graph *graph,
-                    const tqi_kernels *kernels, tqi_arena *arena, tq_error *error) {
+tq_status tqi_apply(tqi_result *result, const tqi_plan *plan, const tqi_refinement *refinement,
+                    const tqi_graph *graph, const tqi_kernels *kernels, tqi_arena *arena,
+                    tq_error *error) {
     *result = (tqi_result){0};
     applier a = {.result = result,
                  .plan = plan,
+                 .refinement = refinement,
                  .graph = graph,
                  .kernels = kernels,
                  .arena = arena,
@@ -256,6 +296,8 @@ tq_status tqi_apply(tqi_result *result, const tqi_plan *plan, const tqi_graph *g
         TQI_TRY(apply_one(&a, i));
     if (a.refused)
         return (tq_status)TQI_NOT_ENCODABLE;
+    for (uint32_t i = 0; i < refinement->n_biases; i++)
+        TQI_TRY(put_bias(&a, &refinement->biases[i]));
     if (result->changed)
         TQI_TRY(tqi_raise_runtime_version(&result->graph, arena, error));
     return tqi_graph_compact(&result->graph, error);

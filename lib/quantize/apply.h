@@ -13,7 +13,28 @@ typedef struct tqi_result {
     bool changed;
 } tqi_result;
 
-tq_status tqi_apply(tqi_result *result, const tqi_plan *plan, const tqi_graph *graph,
-                    const tqi_kernels *kernels, tqi_arena *arena, tq_error *error);
+/* A constant whose codes are known already; `codes` NULL: they are made while saving. */
+typedef struct tqi_refined {
+    const int8_t *codes;
+    float *scale;
+    tqi_sums sums;
+} tqi_refined;
+
+typedef struct tqi_new_bias {
+    uint32_t subgraph, op, input;
+    const float *values;
+    uint32_t count;
+} tqi_new_bias;
+
+/* What was found out about a plan's constants; all of it outlives the result. */
+typedef struct tqi_refinement {
+    tqi_refined *constants; /* by constant; NULL: nothing */
+    tqi_new_bias *biases;
+    uint32_t n_biases;
+} tqi_refinement;
+
+tq_status tqi_apply(tqi_result *result, const tqi_plan *plan, const tqi_refinement *refinement,
+                    const tqi_graph *graph, const tqi_kernels *kernels, tqi_arena *arena,
+                    tq_error *error);
 
 #endif

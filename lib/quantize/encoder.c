@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "quantize/encoder.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -22,15 +23,17 @@ static tq_status refuse(tqi_encoder *e, uint32_t reason) {
     return (tq_status)TQI_NOT_ENCODABLE;
 }
 
+bool tqi_int8_scale(float largest, float *scale) {
+    if (!isfinite(largest))
+        return false;
+    *scale = (largest < SMALLEST_BOUND ? SMALLEST_BOUND : largest) / LARGEST_CODE;
+    return true;
+}
+
 static tq_status set_scale(tqi_encoder *e, uint64_t channel, uint32_t absmax_bits) {
-    if (absmax_bits >= INFINITY_BITS)
-        return refuse(e, TQ_REASON_NOT_FINITE);
-    float bound;
-    memcpy(&bound, &absmax_bits, sizeof bound);
-    if (bound < SMALLEST_BOUND)
-        bound = SMALLEST_BOUND;
-    e->scale[channel] = bound / LARGEST_CODE;
-    return TQ_OK;
+    float largest;
+    memcpy(&largest, &absmax_bits, sizeof largest);
+    return tqi_int8_scale(largest, &e->scale[channel]) ? TQ_OK : refuse(e, TQ_REASON_NOT_FINITE);
 }
 
 static uint32_t absmax(const tqi_encoder *e, const void *x, uint64_t n) {
@@ -322,6 +325,18 @@ tq_status tqi_encoder_init(tqi_encoder *e, tqi_arena *arena, tq_error *error) {
     }
     e->heap = arena->heap;
     TQI_NEW(arena, &e->sums, e->producer.tiles, error);
+    return TQ_OK;
+}
+
+tq_status tqi_encoder_init_codes(tqi_encoder *e, const int8_t *codes, float *scale, tqi_sums sums,
+                                 tqi_arena *arena, tq_error *error) {
+    e->codes = codes;
+    e->scale = scale;
+    e->producer.size = e->elements;
+    e->producer.tiles = 1;
+    atomic_init(&e->failed, TQ_REASON_NONE);
+    TQI_NEW(arena, &e->sums, 1, error);
+    e->sums[0] = sums;
     return TQ_OK;
 }
 

@@ -25,6 +25,7 @@ typedef struct tqi_encoder {
     uint64_t row, rows, piece;
     uint32_t pieces;
     tqi_sums *sums;          /* by tile, so that the total has one order */
+    const int8_t *codes;     /* known already: nothing is to be made; or NULL */
     _Atomic uint32_t failed; /* TQ_REASON_...: can't be encoded */
     uint32_t buffer;         /* its result, while the graph is edited */
     struct tqi_encoder *next;
@@ -32,6 +33,11 @@ typedef struct tqi_encoder {
 
 /* The fields down to `values` and `quantization` are set by the caller. */
 tq_status tqi_encoder_init(tqi_encoder *encoder, tqi_arena *arena, tq_error *error);
+/* For codes that are known; the arrays must outlive the encoder. */
+tq_status tqi_encoder_init_codes(tqi_encoder *encoder, const int8_t *codes, float *scale,
+                                 tqi_sums sums, tqi_arena *arena, tq_error *error);
+/* The scale of a channel whose largest magnitude is given; false: it is not finite. */
+bool tqi_int8_scale(float largest, float *scale);
 /* Makes the whole result of an encoder with one tile. */
 tq_status tqi_encoder_run(tqi_encoder *encoder, void *result, tq_error *error);
 tqi_sums tqi_encoder_sums(const tqi_encoder *encoder);

@@ -15,6 +15,9 @@ enum { FLOAT16_ELEMENTS = 512 };
 /* Tables of a DEQUANTIZE and its output tensor, without the name. */
 enum { DEQUANTIZE_BYTES = 160 };
 
+/* An operator code, and paddings, where there was no DEQUANTIZE before. */
+enum { FIRST_BYTES = 96 };
+
 /* What a sparse constant takes beside its data: DENSIFY, its output, often DEQUANTIZE too. */
 enum { DENSIFY_BYTES = 320 };
 
@@ -141,6 +144,9 @@ static tqi_decision decide_int8(const planner *p, const tqi_constant *c, const d
     /* zero points don't count: equal vectors are stored once. int8 behind DENSIFY would be smaller
      * still, but XNNPACK computes garbage from it, or refuses the model (LiteRT 2.3). */
     uint64_t dense = c->elements + sizeof(float) * channels(p->graph, c, d->channel_dim);
+    if (p->recipe->never_larger &&
+        dense + DEQUANTIZE_BYTES + FIRST_BYTES + strlen(tensor_of(p->graph, c)->name) >= c->bytes)
+        return leave(c, TQ_REASON_NOT_SMALLER);
     if (c->sparse && dense >= c->bytes + DENSIFY_BYTES)
         return keep(TQ_REASON_SPARSE_IS_SMALLER);
     return decision;

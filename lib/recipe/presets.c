@@ -9,16 +9,31 @@ static const tqi_rule float16[] = {{TQI_ANY_OP, TQI_MODE_FLOAT16}};
 
 /* A new recipe is a list of rules and a line here. */
 static const tq_recipe presets[] = {
-    {"weight_only_wi8_afp32",
-     "int8 weights per channel behind DEQUANTIZE, float32 arithmetic: a quarter of the size, "
-     "same speed",
-     weight_only, 1},
-    {"dynamic_wi8_afp32",
-     "int8 weights per channel, activations quantized by the runtime: a quarter of the size, "
-     "less memory; faster for large matrices, slower for depthwise convolutions",
-     dynamic, 1},
-    {"fp16", "float16 constants behind DEQUANTIZE: half the size, hardly any error", float16, 1},
-    {"none", "copies the model as it is", NULL, 0},
+    {.name = "weight_only_wi8_afp32",
+     .summary = "int8 weights per channel behind DEQUANTIZE, float32 arithmetic: a quarter of the "
+                "size, same speed",
+     .rules = weight_only,
+     .n_rules = 1},
+    {.name = "dynamic_wi8_afp32",
+     .summary = "int8 weights per channel, activations quantized by the runtime: a quarter of the "
+                "size, less memory; faster for large matrices, slower for depthwise convolutions",
+     .rules = dynamic,
+     .n_rules = 1},
+    {.name = "fp16",
+     .summary = "float16 constants behind DEQUANTIZE: half the size, hardly any error",
+     .rules = float16,
+     .n_rules = 1},
+#ifdef TQI_HAVE_EXECUTOR
+    {.name = "int8",
+     .summary = "as weight_only_wi8_afp32, but rounded for what the layers see, with the errors "
+                "taken out of the biases; runs the model on synthetic inputs for some seconds",
+     .rules = weight_only,
+     .n_rules = 1,
+     .corrects_biases = true,
+     .rounds_by_inputs = true,
+     .never_larger = true},
+#endif
+    {.name = "none", .summary = "copies the model as it is"},
 };
 
 const tq_recipe *tqi_preset(uint32_t index) {

@@ -4,6 +4,7 @@
 #ifndef TQI_RECIPE_RECIPE_H
 #define TQI_RECIPE_RECIPE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tfquant/tfquant.h"
@@ -27,6 +28,9 @@ struct tq_recipe {
     const char *name, *summary;
     const tqi_rule *rules;
     uint32_t n_rules;
+    /* what statistics are used for; they come from running the model */
+    bool corrects_biases, rounds_by_inputs;
+    bool never_larger; /* weights that int8 would not make smaller stay float */
 };
 
 /* The rule's mode; COPY where no rule names the operator. */

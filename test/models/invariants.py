@@ -13,7 +13,7 @@ import schema
 REMOVABLE = ("DEQUANTIZE", "DENSIFY")
 
 
-def kept(original, result):
+def kept(original, result, refined=False):
     """What was lost or changed though it must not be, as readable lines."""
     out = []
     a, b = original.t, result.t
@@ -23,7 +23,7 @@ def kept(original, result):
     if len(a.subgraphs) != len(b.subgraphs):
         return out + [f"{len(a.subgraphs)} subgraphs became {len(b.subgraphs)}"]
     for s in range(len(a.subgraphs)):
-        _graph(original, result, s, out)
+        _graph(original, result, s, out, refined)
     _metadata(original, result, out)
     _signatures(original, result, out)
     if not same_tail(original, result):
@@ -38,7 +38,7 @@ def _io(graph, indices):
         yield (schema.text(t.name), t.type, schema.listed(t.shape), schema.listed(t.shapeSignature), t.isVariable)
 
 
-def _graph(original, result, s, out):
+def _graph(original, result, s, out, refined):
     g, h = original.t.subgraphs[s], result.t.subgraphs[s]
     where = f"subgraphs[{s}]"
     if g.name != h.name:
@@ -54,7 +54,7 @@ def _graph(original, result, s, out):
         out.append(f"{where}: operators {before} became {after}")
         return
     for i, (p, q) in enumerate(zip(stay, have)):
-        _operator(original, result, s, f"{where}.operators[{i}] {before[i]}", p, q, out)
+        _operator(original, result, s, f"{where}.operators[{i}] {before[i]}", p, q, out, refined)
 
 
 def _constant_unpacking(model, s, op):
@@ -70,7 +70,7 @@ def _constant_unpacking(model, s, op):
     return False
 
 
-def _operator(original, result, s, where, p, q, out):
+def _operator(original, result, s, where, p, q, out, refined):
     for field in ("builtinOptionsType", "builtinOptions2Type", "customOptionsFormat", "debugMetadataIndex"):
         if getattr(p, field) != getattr(q, field):
             out.append(f"{where}: {field} changed")
@@ -98,7 +98,7 @@ def _operator(original, result, s, where, p, q, out):
                 out.append(f"{where}: {field}[{i}]: optional tensor changed")
             elif m >= 0:
                 _tensor(original, result, g.tensors[m], h.tensors[n], f"{where}.{field}[{i}]", out)
-                out += [f"{where}.{field}[{i}]: {line}" for line in constants.differences(original, result, s, m, n)]
+                out += [f"{where}.{field}[{i}]: {line}" for line in constants.differences(original, result, s, m, n, refined)]
 
 
 def _tensor(original, result, t, u, where, out):

@@ -356,7 +356,7 @@ static void missing_things(void **state) {
         tq_get_signature_info(NULL, 0, (void *)&info),
         tq_get_signature_info(f->model, 1, (void *)&info),
         tq_get_signature_info(f->model, 0, NULL),
-        tq_get_recipe_info(UNIT_RECIPES, (void *)&info),
+        tq_get_recipe_info(1000, (void *)&info),
         tq_get_recipe_info(UINT32_MAX, (void *)&info),
         tq_get_recipe_info(0, NULL),
         tq_get_report_entry(NULL, 0, (void *)&info),
