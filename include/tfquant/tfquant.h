@@ -361,6 +361,22 @@ TQ_API tq_status tq_get_recipe_info(uint32_t index, tq_recipe_info *info);
 TQ_API tq_status tq_recipe_create(const char *name, tq_recipe **recipe, tq_error *error);
 TQ_API void tq_recipe_free(tq_recipe *recipe);
 
+/* ---------------------------------------------------------- statistics -- */
+/*
+ * What the layers of a model see. Recipes that use it run the model on synthetic inputs by
+ * themselves; data of your own is better where it is like what the model will get.
+ */
+typedef struct tq_stats tq_stats;
+
+/* A dense array, row-major, in the machine's byte order. The layout is final. */
+typedef struct tq_array {
+    const void *data;
+    uint64_t bytes;
+    const int32_t *shape;
+    uint32_t rank;
+    int32_t type; /* TensorType: FLOAT32, INT32, INT64 or BOOL */
+} tq_array;
+
 /* ------------------------------------------------------------ quantize -- */
 
 /* A recipe for some models of a bundle. In `pattern` a '*' stands for any bytes, '/'
@@ -377,6 +393,21 @@ enum {
                                            16 bytes, so that they can be mapped */
 };
 
+/* How long recipes that run the model may take: a few runs, some seconds, as long as it helps.
+ * Values are pinned. */
+enum {
+    TQ_EFFORT_NORMAL = 0,
+    TQ_EFFORT_FAST = 1,
+    TQ_EFFORT_BEST = 2,
+};
+
+/* What the result is to run on: it gets no encoding that this refuses, or is slower with.
+ * Values are pinned. */
+enum {
+    TQ_TARGET_XNNPACK = 0, /* LiteRT on a CPU, with its default delegate */
+    TQ_TARGET_GPU = 1,     /* LiteRT's GPU delegates */
+};
+
 typedef struct tq_quantize_options {
     uint32_t struct_size;
     uint32_t flags;                         /* TQ_QUANTIZE_... */
@@ -384,10 +415,21 @@ typedef struct tq_quantize_options {
                                                `recipe` where none does. A pattern that
                                                fits no model: TQ_ERR_INVALID_ARGUMENT */
     uint32_t n_member_recipes;
-    uint32_t reserved; /* 0 */
+    uint32_t effort;              /* TQ_EFFORT_... */
+    uint32_t target;              /* TQ_TARGET_... */
+    uint32_t n_stats;             /* length of `stats` */
+    const tq_stats *const *stats; /* each for the model that it was made from; a model
+                                     without any runs on synthetic inputs */
+    uint64_t target_size;         /* bytes of the whole file that are not to be exceeded:
+                                     the most accurate result that fits. 0: none */
+    double min_snr_db;            /* of the worst output, as far as the library can tell:
+                                     the smallest result that has it. 0: none */
+    tq_progress progress;         /* NULL: none; counts steps, not bytes */
+    void *progress_opaque;
+    const tq_runner *runner; /* NULL: all in the calling thread */
 } tq_quantize_options;
 #define TQ_QUANTIZE_OPTIONS_INIT                                                                   \
-    { sizeof(tq_quantize_options), 0, NULL, 0, 0 }
+    { sizeof(tq_quantize_options), 0, NULL, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL }
 
 /* Decides, constant by constant, and gives a new model with those decisions in
  * it; weights are converted while it is saved. `model` stays as it is. Nothing
@@ -428,6 +470,8 @@ enum {
     TQ_REASON_BAD_SIZE = 15,          /* its buffer does not hold its shape */
     TQ_REASON_CUSTOM_OPERATOR = 16,   /* custom operators are never touched */
     TQ_REASON_FLOAT16_ALREADY = 17,   /* already what the recipe would make */
+    TQ_REASON_TOO_NOISY = 18,         /* int8 would cost more accuracy than its bytes are worth */
+    TQ_REASON_TARGET_REFUSES = 19,    /* the target does not take the result */
 };
 
 /* "kept", "quantized", ...; "its operator's input is not covered by the recipe".
@@ -461,9 +505,21 @@ typedef struct tq_report_entry {
     uint64_t elements;
     uint64_t bytes_before; /* data, scales, zero points, sparse indices */
     uint64_t bytes_after;
-    double snr_db; /* 10 log10(sum w^2 / sum (w - w')^2); +inf where exact;
-                      NaN until saved, and where nothing was converted */
+    double snr_db;          /* 10 log10(sum w^2 / sum (w - w')^2); +inf where exact;
+                               NaN until saved, and where nothing was converted */
+    double output_snr_db;   /* of the model's worst output, were this constant alone changed, on
+                               the inputs that the recipe tried; NaN: not measured */
+    uint64_t runtime_bytes; /* that the target's runtime will hold for it */
+    uint32_t is_dynamic;    /* its operators quantize their activations */
+    uint32_t reserved;
 } tq_report_entry;
+
+/* What became of target_size or min_snr_db. Values are pinned. */
+enum {
+    TQ_GOAL_NONE = 0, /* none was asked for */
+    TQ_GOAL_REACHED = 1,
+    TQ_GOAL_MISSED = 2, /* the result is as near to it as this library gets */
+};
 
 typedef struct tq_report_totals {
     uint32_t struct_size;
@@ -476,7 +532,17 @@ typedef struct tq_report_totals {
     uint64_t constant_bytes_after;
     uint64_t file_bytes_before;
     uint64_t file_bytes_after;
-    double mean_snr_db; /* over the constants with a finite snr_db; NaN: none */
+    double mean_snr_db;         /* over the constants with a finite snr_db; NaN: none */
+    double output_snr_db;       /* of the model's worst output, on inputs that the recipe kept for
+                                   that; NaN: not measured */
+    double plain_output_snr_db; /* the same, had the same constants been rounded plainly */
+    uint64_t runtime_bytes_before; /* that the target's runtime holds for constants */
+    uint64_t runtime_bytes_after;
+    uint32_t layers;       /* operators with weights that statistics were wanted of */
+    uint32_t known_layers; /* of these, those that there are statistics of */
+    const char *refusal;   /* why the first operator that can't be run can't; "": none */
+    uint32_t goal;         /* TQ_GOAL_... */
+    uint32_t reserved;
 } tq_report_totals;
 
 /* NULL for a model that tq_quantize() did not make. Lives as long as the model. The

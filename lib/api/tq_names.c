@@ -71,6 +71,8 @@ static const struct {
     [TQ_REASON_BAD_SIZE] = {"BAD_SIZE", "its buffer does not hold its shape"},
     [TQ_REASON_CUSTOM_OPERATOR] = {"CUSTOM_OPERATOR", "read by a custom operator"},
     [TQ_REASON_FLOAT16_ALREADY] = {"FLOAT16_ALREADY", "float16 already"},
+    [TQ_REASON_TOO_NOISY] = {"TOO_NOISY", "int8 would cost more accuracy than its bytes are worth"},
+    [TQ_REASON_TARGET_REFUSES] = {"TARGET_REFUSES", "the target does not take the result"},
 };
 
 const char *tq_reason_name(uint32_t reason) {

@@ -192,6 +192,14 @@ static tq_status read_options(const tq_quantize_options *given, tq_quantize_opti
     if (options->flags & ~(uint32_t)TQ_QUANTIZE_KEEP_STORAGE)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_quantize_options.flags has unknown bits");
+    if (options->effort > TQ_EFFORT_BEST || options->target > TQ_TARGET_GPU)
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                        "tq_quantize_options.effort or target is none");
+    if (options->target || options->n_stats || options->target_size || options->min_snr_db != 0)
+        return tqi_fail(
+            error, TQ_ERR_UNSUPPORTED,
+            "tq_quantize_options has a target, statistics or a goal, which this version "
+            "does not know");
     for (uint32_t i = 0; i < options->n_member_recipes; i++)
         if (!options->member_recipes || !options->member_recipes[i].pattern ||
             !options->member_recipes[i].recipe)

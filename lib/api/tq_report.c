@@ -46,6 +46,14 @@ static void fill_use(const tq_model *model, const tqi_constant *c, tq_report_ent
     entry->op_name = code->builtin == TQI_OP_CUSTOM ? code->custom : name ? name : "unknown";
 }
 
+/* Runtimes unpack what they compute with in float32; integers stay as they are. */
+static uint64_t runtime_bytes(const tqi_graph *graph, const tqi_constant *c,
+                              const tqi_decision *decision) {
+    if (decision && decision->action == TQI_ACTION_DYNAMIC)
+        return tqi_planned_bytes(graph, c, decision);
+    return tqi_is_float(c) ? sizeof(float) * c->elements : c->bytes;
+}
+
 tq_status tq_get_report_entry(const tq_report *report, uint32_t index, tq_report_entry *entry) {
     if (!report || index >= report->model->plan.constants.count)
         return TQ_ERR_INVALID_ARGUMENT;
@@ -72,6 +80,9 @@ tq_status tq_get_report_entry(const tq_report *report, uint32_t index, tq_report
         .bytes_before = c->bytes,
         .bytes_after = tqi_planned_bytes(graph, c, decision),
         .snr_db = snr_of(model, index),
+        .output_snr_db = NAN,
+        .runtime_bytes = runtime_bytes(graph, c, decision),
+        .is_dynamic = decision->action == TQI_ACTION_DYNAMIC,
     };
     fill_use(model, c, &result);
     return tqi_fill_struct(entry, &result, sizeof result);
@@ -120,7 +131,11 @@ static void count(const tq_model *model, tally *t) {
     for (uint32_t i = 0; i < model->plan.constants.count; i++) {
         totals->constant_bytes_before += side_bytes(model, i, false);
         totals->constant_bytes_after += side_bytes(model, i, true);
-        uint32_t verdict = verdict_of(model->plan.decisions[i].action);
+        const tqi_constant *c = &model->plan.constants.list[i];
+        const tqi_decision *decision = &model->plan.decisions[i];
+        totals->runtime_bytes_before += runtime_bytes(&model->input->graph, c, NULL);
+        totals->runtime_bytes_after += runtime_bytes(&model->input->graph, c, decision);
+        uint32_t verdict = verdict_of(decision->action);
         totals->quantized += verdict == TQ_VERDICT_QUANTIZED;
         totals->float16 += verdict == TQ_VERDICT_FLOAT16;
         totals->folded += verdict == TQ_VERDICT_FOLDED;
@@ -148,7 +163,10 @@ tq_status tq_get_report_totals(const tq_report *report, tq_report_totals *totals
     const tq_model *model = report->model;
     tally t = {.totals = {.file_bytes_before = model->input->source.size,
                           .file_bytes_after =
-                              model->input->outer ? tqi_size_within(model) : model->file_size}};
+                              model->input->outer ? tqi_size_within(model) : model->file_size,
+                          .output_snr_db = NAN,
+                          .plain_output_snr_db = NAN,
+                          .refusal = ""}};
     count_all(model, &t);
     t.totals.mean_snr_db = t.measured ? t.snr / t.measured : (double)NAN;
     return tqi_fill_struct(totals, &t.totals, sizeof t.totals);

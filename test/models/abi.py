@@ -58,18 +58,22 @@ class MemberRecipe(c.Structure):
 
 QuantizeOptions = struct(
     "QuantizeOptions", ("flags", u32), ("member_recipes", c.POINTER(MemberRecipe)), ("n_member_recipes", u32),
-    ("reserved", u32),
+    ("effort", u32), ("target", u32), ("n_stats", u32), ("stats", c.POINTER(c.c_void_p)), ("target_size", u64),
+    ("min_snr_db", c.c_double), ("progress", PROGRESS), ("progress_opaque", c.c_void_p), ("runner", c.POINTER(Runner)),
 )
 Entry = struct(
     "Entry", ("verdict", u32), ("reason", u32), ("subgraph", u32), ("tensor", u32), ("op", i32), ("op_input", i32),
     ("builtin_code", i32), ("name", c.c_char_p), ("op_name", c.c_char_p), ("shape", c.POINTER(i32)), ("rank", u32),
     ("from_type", i32), ("to_type", i32), ("from_sparse", u32), ("to_sparse", u32), ("scales", u32),
     ("elements", u64), ("bytes_before", u64), ("bytes_after", u64), ("snr_db", c.c_double),
+    ("output_snr_db", c.c_double), ("runtime_bytes", u64), ("is_dynamic", u32), ("reserved", u32),
 )
 Totals = struct(
     "Totals", ("changed", u32), ("constants", u32), ("quantized", u32), ("float16", u32), ("folded", u32),
     ("constant_bytes_before", u64), ("constant_bytes_after", u64), ("file_bytes_before", u64),
-    ("file_bytes_after", u64), ("mean_snr_db", c.c_double),
+    ("file_bytes_after", u64), ("mean_snr_db", c.c_double), ("output_snr_db", c.c_double),
+    ("plain_output_snr_db", c.c_double), ("runtime_bytes_before", u64), ("runtime_bytes_after", u64), ("layers", u32),
+    ("known_layers", u32), ("refusal", c.c_char_p), ("goal", u32), ("reserved", u32),
 )
 SaveOptions = struct(
     "SaveOptions", ("flags", u32), ("runner", c.POINTER(Runner)), ("progress", PROGRESS), ("progress_opaque", c.c_void_p)

@@ -400,7 +400,7 @@ static void every_value_has_a_name(void **state) {
     static const char *const verdicts[] = {"kept", "quantized", "float16", "folded", "unknown"};
     for (uint32_t i = 0; i < COUNT(verdicts); i++)
         assert_string_equal(tq_verdict_name(i), verdicts[i]);
-    for (uint32_t i = 0; i <= TQ_REASON_FLOAT16_ALREADY; i++) {
+    for (uint32_t i = 0; i <= TQ_REASON_TARGET_REFUSES; i++) {
         assert_true(strcmp(tq_reason_name(i), "unknown") != 0);
         assert_true((tq_reason_text(i)[0] == 0) == (i == TQ_REASON_NONE));
         for (uint32_t j = 0; j < i; j++)
