@@ -46,14 +46,15 @@ static grid grid_of_xnnpack(float min, float max) {
     return (grid){scale, 1.0f / scale, to_even(clip(zero, LOWEST, HIGHEST))};
 }
 
-/* In double, but for the scale that is used. */
+/* In double, but for the range and the scale that is used. */
 static grid grid_of_built_in(float min, float max) {
-    double low = min < 0.0f ? (double)min : 0.0, high = max > 0.0f ? (double)max : 0.0;
+    float low = min < 0.0f ? min : 0.0f, high = max > 0.0f ? max : 0.0f;
     if (low == high)
         return (grid){0.0f, 1.0f, 0.0f};
-    double scale = (high - low) / (HIGHEST - LOWEST);
-    bool use_low = -LOWEST + fabs(low / scale) < HIGHEST + fabs(high / scale);
-    double zero = use_low ? LOWEST - low / scale : HIGHEST - high / scale;
+    double scale = (double)(high - low) / (HIGHEST - LOWEST);
+    double from_low = (double)low / scale, from_high = (double)high / scale;
+    bool use_low = -LOWEST + fabs(from_low) < HIGHEST + fabs(from_high);
+    double zero = use_low ? LOWEST - from_low : HIGHEST - from_high;
     zero = zero > LOWEST ? zero : LOWEST;
     zero = zero < HIGHEST ? round(zero) : HIGHEST;
     return (grid){1.0f / (float)scale, (float)scale, (float)zero};
@@ -62,14 +63,12 @@ static grid grid_of_built_in(float min, float max) {
 static void round_run(const float *x, uint64_t n, uint64_t stride, grid g, bool built_in,
                       float *y) {
     float low = (float)LOWEST - g.zero_point, high = (float)HIGHEST - g.zero_point;
-    if (!built_in)
+    if (built_in)
+        for (uint64_t i = 0; i < n; i++)
+            y[i * stride] = to_away(clip(x[i * stride] * g.to_steps, low, high)) * g.step;
+    else
         for (uint64_t i = 0; i < n; i++)
             y[i * stride] = to_even(clip(x[i * stride] * g.to_steps, low, high)) * g.step;
-    else
-        for (uint64_t i = 0; i < n; i++) {
-            float q = clip(g.zero_point + x[i * stride] * g.to_steps, LOWEST, HIGHEST);
-            y[i * stride] = (to_away(q) - g.zero_point) * g.step;
-        }
 }
 
 /* ---- runs of values with one scale ---- */
