@@ -293,7 +293,7 @@ static tq_status try_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
     const tqi_operator *op = &exec->s->operators[index];
     tqi_run_operator *run = tqi_find_operator(tqi_builtin(exec->graph, op));
     bool starved;
-    if (!run)
+    if (!tqi_is_covered(exec->graph, op))
         return not_covered(exec, index, NOT_LISTED, "", error);
     TQI_TRY(check_types(exec, index, error));
     TQI_TRY(gather_inputs(exec, op, &starved, error));
@@ -389,7 +389,7 @@ static tq_status load_constant_outputs(tqi_exec *exec, tq_error *error) {
 static tq_status check_operators(const tqi_exec *exec, tq_error *error) {
     for (uint32_t i = 0; i < exec->s->n_operators; i++) {
         const tqi_operator *op = &exec->s->operators[i];
-        if (!is_folded(exec, op) && !tqi_find_operator(tqi_builtin(exec->graph, op)))
+        if (!is_folded(exec, op) && !tqi_is_covered(exec->graph, op))
             return not_covered(exec, i, NOT_LISTED, "", error);
     }
     return TQ_OK;

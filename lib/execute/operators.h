@@ -27,6 +27,8 @@ typedef tq_status tqi_run_operator(const tqi_call *call, tq_error *error);
 
 /* NULL: it can't be run. */
 tqi_run_operator *tqi_find_operator(int32_t builtin);
+/* Of the file, by its name where it is a custom one. */
+bool tqi_is_covered(const tqi_graph *graph, const tqi_operator *op);
 
 /* ---- for the functions ---- */
 
