@@ -33,6 +33,7 @@ struct tqi_exec {
     tqi_value *outputs; /* of an operator */
     const tqi_value **inputs;
     tq_error refusal;
+    uint64_t work; /* of this run, up to now */
     uint64_t kept; /* bytes of constants that are loaded and not needed any more in this run */
 };
 
@@ -93,6 +94,8 @@ tq_status tqi_exec_create(tqi_exec **out, const tqi_graph *graph, uint32_t subgr
                        .subgraph = subgraph,
                        .options = *options,
                        .refusal = TQ_ERROR_INIT};
+    if (options->budget.elements == 0 && options->budget.work == 0)
+        exec->options.budget = tqi_default_budget;
     tqi_gemm_init(&exec->gemm, options->cpu_flags);
     tqi_arena_init(&exec->arena, options->heap);
     tq_status status = prepare(exec, error);
@@ -270,6 +273,7 @@ static void drop_outputs(tqi_exec *exec, const tqi_operator *op) {
 static tq_status call_operator(tqi_exec *exec, uint32_t index, tqi_run_operator *run,
                                tq_error *error) {
     const tqi_operator *op = &exec->s->operators[index];
+    tqi_budget budget = exec->options.budget;
     const tqi_call call = {.graph = exec->graph,
                            .subgraph = exec->s,
                            .op = op,
@@ -281,9 +285,12 @@ static tq_status call_operator(tqi_exec *exec, uint32_t index, tqi_run_operator 
                            .outputs = exec->outputs,
                            .kernels = exec->options.kernels,
                            .heap = exec->options.heap,
-                           .gemm = &exec->gemm};
+                           .gemm = &exec->gemm,
+                           .cpu_flags = exec->options.cpu_flags,
+                           .budget = &budget};
     memset(exec->outputs, 0, op->n_outputs * sizeof *exec->outputs);
     tq_status status = tqi_run_as_stored(run, &call, error);
+    exec->work += exec->options.budget.work - budget.work;
     if (status != TQ_OK)
         drop_outputs(exec, op);
     return status;
@@ -295,6 +302,8 @@ static tq_status try_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
     bool starved;
     if (!tqi_is_covered(exec->graph, op))
         return not_covered(exec, index, NOT_LISTED, "", error);
+    if (exec->work > exec->options.budget.work)
+        return not_covered(exec, index, "the graph takes too much work", "", error);
     TQI_TRY(check_types(exec, index, error));
     TQI_TRY(gather_inputs(exec, op, &starved, error));
     if (starved && !exec->options.as_far_as_possible)
@@ -371,6 +380,7 @@ static void begin(tqi_exec *exec) {
     memset(exec->states, TQI_OP_NOT_YET, exec->s->n_operators);
     exec->refusal = (tq_error)TQ_ERROR_INIT;
     exec->kept = 0;
+    exec->work = 0;
 }
 
 static tq_status load_constant_outputs(tqi_exec *exec, tq_error *error) {
@@ -423,6 +433,10 @@ const tqi_value *tqi_exec_output(const tqi_exec *exec, uint32_t output) {
     static const tqi_value none;
     bool there = output < exec->s->n_outputs && exec->s->outputs[output] >= 0;
     return there ? &exec->slots[exec->s->outputs[output]].value : &none;
+}
+
+uint64_t tqi_exec_work(const tqi_exec *exec) {
+    return exec->work;
 }
 
 const uint8_t *tqi_exec_states(const tqi_exec *exec) {

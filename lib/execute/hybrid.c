@@ -190,6 +190,9 @@ tq_status tqi_run_hybrid(tqi_run_operator *run, const tqi_call *call, int32_t we
 tq_status tqi_run_as_stored(tqi_run_operator *run, const tqi_call *call, tq_error *error) {
     uint32_t at, weights_at;
     const tqi_operator *op = call->op;
+    for (uint32_t i = 0; i < call->n_inputs; i++)
+        if (call->inputs[i])
+            TQI_TRY(tqi_call_work(call, call->inputs[i]->elements, 1, 1, error));
     if (!tqi_hybrid_places(call->builtin, &at, &weights_at) || op->n_inputs <= weights_at ||
         op->n_inputs <= at || op->inputs[weights_at] < 0 || op->inputs[at] < 0)
         return run(call, error);

@@ -118,6 +118,8 @@ static tqi_run_operator *const operators[] = {
 
 tqi_run_operator *tqi_find_operator(int32_t builtin) {
     const int32_t count = (int32_t)(sizeof operators / sizeof *operators);
+    if (builtin == TQI_OP_STABLEHLO_COMPOSITE)
+        return tqi_run_composite;
     return builtin >= 0 && builtin < count ? operators[builtin] : NULL;
 }
 

@@ -10,6 +10,9 @@
 enum { OPTIONS = 49 };
 enum { PADDING, STRIDE_W, STRIDE_H, ACTIVATION };
 
+/* What setting up a phase costs, in multiply-adds. */
+enum { OF_A_PHASE = 1 << 12 };
+
 /* One axis; `before` is what the output is padded with. */
 typedef struct phase_axis {
     int64_t in, out, taps, stride, before;
@@ -156,6 +159,8 @@ static tq_status run_phase(const tqi_call *call, const transposed *t, tqi_arena 
     size_t per_image = (size_t)(t->h.count * t->w.count), pixels = t->images * per_image;
     if (pixels == 0 || t->channels == 0)
         return TQ_OK;
+    TQI_TRY(tqi_call_work(call, OF_A_PHASE, 1, 1, error));
+    TQI_TRY(tqi_call_work(call, pixels, depth, t->channels, error));
     size_t rows = tqi_rows_at_once(depth, pixels),
            input = (size_t)(t->h.in * t->w.in) * t->in_channels;
     float *filter = NULL, *panels = NULL, *patches = NULL, *result = NULL;

@@ -72,6 +72,9 @@ tq_status tqi_run_max_pool_argmax(const tqi_call *call, tq_error *error) {
     const int64_t shape[] = {x->shape[0], height, width, w.channels};
     TQI_TRY(tqi_call_make(call, 0, TQI_TYPE_FLOAT32, 4, shape, &y, error));
     TQI_TRY(tqi_call_make(call, 1, TQI_TYPE_FLOAT32, 4, shape, &places, error));
+    int64_t rows = w.rows < w.height ? w.rows : w.height;
+    int64_t columns = w.columns < w.width ? w.columns : w.width;
+    TQI_TRY(tqi_call_work(call, y->elements, (uint64_t)rows, (uint64_t)columns, error));
     int64_t above = padding(w.height, height, w.rows, o[STRIDE_H]);
     int64_t before = padding(w.width, width, w.columns, o[STRIDE_W]);
     for (uint64_t i = 0; i < y->elements; i++) {

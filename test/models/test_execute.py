@@ -21,7 +21,6 @@ NUMPY = {"FLOAT32": np.float32, "INT32": np.int32, "INT64": np.int64, "BOOL": np
 EVERY_LEVEL, NO_LEVEL = 0, 7
 HEAD = f"{'executor: model':56} {'ms':>8} {'largest difference':>18}"
 
-COMPOSITE = ["STABLEHLO_COMPOSITE"]
 # Of models that the runtime runs: the operators that the executor refuses, by the model's own name.
 REFUSED = {
     "fallback_model": ["SCATTER_ND"],
@@ -30,12 +29,6 @@ REFUSED = {
     "variable_tensor": ["SVDF"],
     "if_branches_with_weights": ["IF"],
     "while_body_with_weights": ["WHILE"],
-    "group_norm_2_groups_op": COMPOSITE,
-    "simple_group_norm_op": COMPOSITE,
-    "l2_norm_composite": COMPOSITE,
-    "sdpa_composite": COMPOSITE,
-    "simple_composite": COMPOSITE,
-    "composite_with_decomposition": COMPOSITE,
     # an activation function that the schema does not have
     "unknown_enum_values": ["FULLY_CONNECTED"],
     # text
