@@ -68,6 +68,8 @@ tq_status tqi_exec_create(tqi_exec **out, const tqi_graph *graph, uint32_t subgr
                        .subgraph = subgraph,
                        .options = *options,
                        .refusal = TQ_ERROR_INIT};
+    if (options->budget.elements == 0 && options->budget.work == 0)
+        exec->options.budget = tqi_default_budget;
     tqi_gemm_init(&exec->gemm, options->cpu_flags);
     tqi_arena_init(&exec->arena, options->heap);
     tq_status status = prepare(exec, error);
@@ -246,6 +248,7 @@ static void drop_outputs(tqi_exec *exec, const tqi_operator *op) {
 
 tq_status tqi_exec_call(tqi_exec *exec, uint32_t index, tqi_run_operator *run, tq_error *error) {
     const tqi_operator *op = &exec->s->operators[index];
+    tqi_budget budget = exec->options.budget;
     const tqi_call call = {.graph = exec->graph,
                            .subgraph = exec->s,
                            .op = op,
@@ -257,9 +260,12 @@ tq_status tqi_exec_call(tqi_exec *exec, uint32_t index, tqi_run_operator *run, t
                            .outputs = exec->outputs,
                            .kernels = exec->options.kernels,
                            .heap = exec->options.heap,
-                           .gemm = &exec->gemm};
+                           .gemm = &exec->gemm,
+                           .cpu_flags = exec->options.cpu_flags,
+                           .budget = &budget};
     memset(exec->outputs, 0, op->n_outputs * sizeof *exec->outputs);
     tq_status status = tqi_run_as_stored(run, &call, error);
+    exec->work += exec->options.budget.work - budget.work;
     if (status != TQ_OK)
         drop_outputs(exec, op);
     return status;
@@ -269,8 +275,10 @@ static tq_status try_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
     const tqi_operator *op = &exec->s->operators[index];
     tqi_run_operator *run = tqi_find_operator(tqi_builtin(exec->graph, op));
     bool starved;
-    if (!run)
+    if (!tqi_is_covered(exec->graph, op))
         return not_covered(exec, index, NOT_LISTED, "", error);
+    if (exec->work > exec->options.budget.work)
+        return not_covered(exec, index, "the graph takes too much work", "", error);
     TQI_TRY(check_types(exec, index, error));
     TQI_TRY(tqi_exec_gather_inputs(exec, op, &starved, error));
     if (starved && !exec->options.as_far_as_possible)
@@ -351,6 +359,7 @@ static void begin(tqi_exec *exec) {
     memset(exec->states, TQI_OP_NOT_YET, exec->s->n_operators);
     exec->refusal = (tq_error)TQ_ERROR_INIT;
     exec->kept = 0;
+    exec->work = 0;
 }
 
 static tq_status load_constant_outputs(tqi_exec *exec, tq_error *error) {
@@ -369,7 +378,7 @@ static tq_status load_constant_outputs(tqi_exec *exec, tq_error *error) {
 static tq_status check_operators(const tqi_exec *exec, tq_error *error) {
     for (uint32_t i = 0; i < exec->s->n_operators; i++) {
         const tqi_operator *op = &exec->s->operators[i];
-        if (!is_folded(exec, op) && !tqi_find_operator(tqi_builtin(exec->graph, op)))
+        if (!is_folded(exec, op) && !tqi_is_covered(exec->graph, op))
             return not_covered(exec, i, NOT_LISTED, "", error);
     }
     return TQ_OK;
@@ -403,6 +412,10 @@ const tqi_value *tqi_exec_output(const tqi_exec *exec, uint32_t output) {
     static const tqi_value none;
     bool there = output < exec->s->n_outputs && exec->s->outputs[output] >= 0;
     return there ? &exec->slots[exec->s->outputs[output]].value : &none;
+}
+
+uint64_t tqi_exec_work(const tqi_exec *exec) {
+    return exec->work;
 }
 
 const uint8_t *tqi_exec_states(const tqi_exec *exec) {

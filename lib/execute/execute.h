@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs a subgraph of a graph as loaded, in float32, to gather statistics. It is no runtime: one
- * thread, no state from run to run, and what it can't run (custom operators, control flow,
- * variables, quantized or float16 activations) it says.
+ * thread, no state from run to run, and what it can't run (most custom operators, control flow,
+ * variables, quantized or float16 activations) it says. Composites run as their decomposition, of
+ * which nothing is observed.
  *
  * The same bits on every machine and CPU level. Weights that are stored as float16, sparse or
  * quantized are those values as float32; the DEQUANTIZE and DENSIFY behind them do not run.
@@ -13,6 +14,7 @@
 #define TQI_EXECUTE_EXECUTE_H
 
 #include "base/error.h"
+#include "execute/operators.h"
 #include "execute/value.h"
 #include "kernels/kernels.h"
 
@@ -27,6 +29,7 @@ typedef struct tqi_exec_options {
     bool retain;          /* activations stay until the next run: for tqi_exec_vary() */
     uint64_t keep;        /* bytes of constants that stay loaded between runs; freed all the
                              same when memory runs out */
+    tqi_budget budget;    /* of a run; all 0: tqi_default_budget */
     tq_progress progress; /* between operators: operators done, of all; or NULL */
     void *progress_opaque;
 } tqi_exec_options;
@@ -84,6 +87,8 @@ const tqi_value *tqi_exec_value(const tqi_exec *exec, uint32_t tensor);
 
 /* A graph output, until the next run; data NULL: it was not computed. */
 const tqi_value *tqi_exec_output(const tqi_exec *exec, uint32_t output);
+/* What the last run took, in the budget's unit. */
+uint64_t tqi_exec_work(const tqi_exec *exec);
 /* By operator: a tqi_op_state. */
 const uint8_t *tqi_exec_states(const tqi_exec *exec);
 /* Why the first refused operator was, with its index; status TQ_OK: there was none. */
