@@ -246,7 +246,8 @@ static void drop_outputs(tqi_exec *exec, const tqi_operator *op) {
         drop(exec, &exec->outputs[i]);
 }
 
-tq_status tqi_exec_call(tqi_exec *exec, uint32_t index, tqi_run_operator *run, tq_error *error) {
+tq_status tqi_exec_call(tqi_exec *exec, uint32_t index, tqi_run_operator *run, bool hybrid,
+                        tq_error *error) {
     const tqi_operator *op = &exec->s->operators[index];
     tqi_budget budget = exec->options.budget;
     const tqi_call call = {.graph = exec->graph,
@@ -264,7 +265,8 @@ tq_status tqi_exec_call(tqi_exec *exec, uint32_t index, tqi_run_operator *run, t
                            .cpu_flags = exec->options.cpu_flags,
                            .budget = &budget};
     memset(exec->outputs, 0, op->n_outputs * sizeof *exec->outputs);
-    tq_status status = tqi_run_as_stored(run, &call, error);
+    tq_status status = hybrid ? tqi_run_hybrid(run, &call, TQI_TYPE_INT8, error)
+                              : tqi_run_as_stored(run, &call, error);
     exec->work += exec->options.budget.work - budget.work;
     if (status != TQ_OK)
         drop_outputs(exec, op);
@@ -287,7 +289,7 @@ static tq_status try_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
         exec->states[index] = TQI_OP_STARVED;
         return TQ_OK;
     }
-    TQI_TRY(tqi_exec_call(exec, index, run, error));
+    TQI_TRY(tqi_exec_call(exec, index, run, false, error));
     exec->states[index] = TQI_OP_RAN;
     return TQ_OK;
 }

@@ -71,8 +71,8 @@ tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_input
 /* An operator's input that is another than the graph's. */
 typedef struct tqi_change {
     uint32_t op, input;
-    const tqi_value *value; /* instead of a constant; NULL: the activation as a runtime quantizes
-                               it for an operator with integer weights */
+    const tqi_value *value; /* instead of a constant; NULL: the operator runs as a runtime runs one
+                               with int8 weights, and `input` says nothing */
 } tqi_change;
 
 /* Runs again what `changes` make different in a run that was retained. Tensors that are watched,

@@ -49,8 +49,9 @@ struct tqi_exec {
 /* Loads what is constant into `inputs`; *starved: something else is not there. */
 tq_status tqi_exec_gather_inputs(tqi_exec *exec, const tqi_operator *op, bool *starved,
                                  tq_error *error);
-/* Runs it on `inputs`; results are in `outputs` then. */
-tq_status tqi_exec_call(tqi_exec *exec, uint32_t op, tqi_run_operator *run, tq_error *error);
+/* Runs it on `inputs`; results are in `outputs` then. `hybrid`: as if its weights were integers. */
+tq_status tqi_exec_call(tqi_exec *exec, uint32_t op, tqi_run_operator *run, bool hybrid,
+                        tq_error *error);
 void tqi_exec_drop_variation(tqi_exec *exec);
 
 #endif

@@ -55,9 +55,7 @@ static bool differs(const tqi_exec *exec, uint32_t index) {
     return differs;
 }
 
-/* What is quantized on the way lives in `quantized` as long as the operator runs. */
-static tq_status change_inputs(tqi_exec *exec, uint32_t index, tqi_value *quantized,
-                               tq_error *error) {
+static void change_inputs(tqi_exec *exec, uint32_t index, bool *hybrid) {
     const tqi_variation *v = &exec->variation;
     const tqi_operator *op = &exec->s->operators[index];
     for (uint32_t i = 0; i < op->n_inputs; i++)
@@ -65,21 +63,11 @@ static tq_status change_inputs(tqi_exec *exec, uint32_t index, tqi_value *quanti
             exec->inputs[i] = &v->values[op->inputs[i]];
     for (uint32_t i = v->first[index]; i > 0; i = v->next[i - 1]) {
         const tqi_change *change = &v->changes[i - 1];
-        if (change->value) {
+        if (change->value)
             exec->inputs[change->input] = change->value;
-            continue;
-        }
-        tqi_hybrid how = {.builtin = tqi_builtin(exec->graph, op), .weights_type = TQI_TYPE_INT8};
-        uint32_t activation, weights;
-        if (!tqi_hybrid_places(how.builtin, &activation, &weights))
-            continue;
-        const tqi_value *w = exec->inputs[weights];
-        how.depth = w->rank > 0 ? (uint64_t)w->shape[w->rank - 1] : 1;
-        TQI_TRY(tqi_hybrid_input(&how, exec->inputs[change->input], exec->options.kernels,
-                                 exec->options.heap, quantized, error));
-        exec->inputs[change->input] = quantized;
+        else
+            *hybrid = true;
     }
-    return TQ_OK;
 }
 
 static void take_outputs(tqi_exec *exec, const tqi_operator *op) {
@@ -104,13 +92,11 @@ static void release(tqi_exec *exec, uint32_t index) {
 
 static tq_status run_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
     const tqi_operator *op = &exec->s->operators[index];
-    tqi_value quantized = {0};
-    bool starved;
+    bool starved, hybrid = false;
     TQI_TRY(tqi_exec_gather_inputs(exec, op, &starved, error));
-    tq_status status = change_inputs(exec, index, &quantized, error);
-    if (status == TQ_OK)
-        status = tqi_exec_call(exec, index, tqi_find_operator(tqi_builtin(exec->graph, op)), error);
-    tqi_value_free(exec->options.heap, &quantized);
+    change_inputs(exec, index, &hybrid);
+    tq_status status =
+        tqi_exec_call(exec, index, tqi_find_operator(tqi_builtin(exec->graph, op)), hybrid, error);
     if (status == TQ_OK)
         take_outputs(exec, op);
     release(exec, index);
