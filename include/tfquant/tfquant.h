@@ -465,7 +465,7 @@ enum {
     TQ_REASON_COMPOSITE = 9,          /* inside a composite's decomposition */
     TQ_REASON_RUNTIME_REFUSES = 10,   /* the runtime has no kernel for the result */
     TQ_REASON_NOT_FINITE = 11,        /* NaN or infinity among the values */
-    TQ_REASON_OUT_OF_RANGE = 12,      /* values beyond float16 */
+    TQ_REASON_OUT_OF_RANGE = 12,      /* values, or scales of blocks, beyond float16 */
     TQ_REASON_SPARSE_IS_SMALLER = 13, /* the sparse form is smaller than any result */
     TQ_REASON_UNUSED = 14,            /* no operator reads it */
     TQ_REASON_BAD_SIZE = 15,          /* its buffer does not hold its shape */

@@ -97,6 +97,7 @@ static tq_status measure_size(tqi_producer *producer, void *scratch, tq_error *e
         TQI_TRY(tqi_encoder_fetch(e, at, n, scratch, &x, error));
         uint32_t found = absmax(e, x, n);
         largest = found > largest ? found : largest;
+        tqi_encoder_done(e, at, n);
     }
     return largest == 0 || largest >= SMALLEST_BITS ? TQ_OK
                                                     : tqi_encoder_refuse(e, TQ_REASON_OUT_OF_RANGE);
