@@ -121,8 +121,9 @@ bool tqi_runs_int4_blocks(const tqi_graph *graph, const tqi_subgraph *subgraph,
            !(options && tqi_get_i8(&graph->view, options, ACTIVATION, 0) != 0);
 }
 
-/* The runtime's rules don't know blocks, and its releases before them (April 2025) load such a
- * model and compute garbage. These versions are of later releases, which can't be so mistaken. */
+/* The runtime's rules don't know blocks. LiteRT has kernels since 1.3 (FULLY_CONNECTED) and 1.4
+ * (EMBEDDING_LOOKUP); what is older would load the model and compute garbage. These versions came
+ * with 2.1.0 and 2.1.2, and keep it from that. */
 int32_t tqi_int4_blocks_version(const tqi_graph *graph, const tqi_operator *op) {
     enum { EMBEDDING_LOOKUP = 5, FULLY_CONNECTED = 14 };
     return tqi_builtin(graph, op) == TQI_OP_EMBEDDING_LOOKUP ? EMBEDDING_LOOKUP : FULLY_CONNECTED;
