@@ -297,11 +297,11 @@ def test_runtime_version_is_raised():
 
 
 @pytest.mark.skipif(not test_execute.PROGRAM.exists(), reason="the executor is not built")
-def test_executor_reads_it(tmp_path):
+@pytest.mark.parametrize("name", ["plain", "rank_3_kept", "zero_block", "lookup", "tied"])
+def test_executor_computes_what_the_runtime_does(name, tmp_path):
     path = tmp_path / "model.tflite"
-    w, x = W(16, 64), weights(4, 64, seed=5)
-    path.write_bytes(tool.expect(stored("no_bias_64", lambda: fully_connected(w, bias=False)), RECIPE).raw)
-    report, (got,) = test_execute.execute(path, [x], tmp_path)
-    codes, scales = expected(w)
-    want = x @ (codes * np.repeat(scales.astype(np.float32), BLOCK, -1)).T
-    assert report["refused"] == [] and np.abs(got - want).max() < 1e-4 * np.abs(want).max()
+    path.write_bytes(tool.expect(stored(name, GOOD[name]), RECIPE).raw)
+    answer = litert.run(path.read_bytes(), True)
+    report, (got,) = test_execute.execute(path, test_execute.inputs_like(answer), tmp_path)
+    assert report["refused"] == []
+    assert test_execute.difference(answer["outputs"][""][0], got) < test_execute.TOLERANCE
