@@ -34,6 +34,7 @@ import worker  # noqa: E402
 from recipes import COLUMNS, DONE, UNCHANGED, available  # noqa: E402
 
 LATENCY_SECONDS = 1.0
+SHORT_SECONDS = 0.3  # for small models
 LATENCY_LIMIT = 1.05  # what is above it is measured again, longer
 
 
@@ -97,7 +98,7 @@ class Accuracy:
         if column.pictures:
             given = subject.row["inputs"]
             if len(given) != 1 or not given[0]["picture"]:
-                return {"left_out": "its input is no picture"}
+                return {"left_out": "not one picture is what it takes"}
             samples = subject.path.with_suffix(".pictures")
             inputs.write_calibration(subject.name, given[0]["shape"], samples)
             options += ["--data", str(samples)]
@@ -126,6 +127,7 @@ class Accuracy:
         return result | {"snr": answer["snr"], "worst": verdict.worst(answer["snr"], row["elements"])}
 
     def time_inferences(self, subject):
+        seconds = LATENCY_SECONDS if len(subject.raw) >= verdict.LARGE else SHORT_SECONDS
         for column in self.columns:
             result = subject.row["recipes"].get(column.key, {})
             if "file" not in result or "failed" in result:
@@ -134,9 +136,9 @@ class Accuracy:
                 "original": str(subject.looked_at), "model": result["file"], "name": subject.name,
                 "way": subject.row["way"],
             }
-            answer = self.worker().ask("latency", seconds=LATENCY_SECONDS, **job)
+            answer = self.worker().ask("latency", seconds=seconds, **job)
             if answer.get("ratio", 0) > LATENCY_LIMIT:
-                answer = self.worker().ask("latency", seconds=5 * LATENCY_SECONDS, **job)
+                answer = self.worker().ask("latency", seconds=5 * seconds, **job)
             if "refused" in answer:
                 result["failed"] = first_line(answer["refused"])
             else:

@@ -110,7 +110,7 @@ class Page:
         """Lines on models that have none of their own."""
         if not rows:
             return
-        yield f"{len(rows)} smaller or generated models beside these:"
+        yield f"{verdict.number(len(rows))} more, most of them of one operator:"
         yield ""
         for recipe, other in ((INT8, PLAIN), (FAST, DYNAMIC)):
             found = sorted(verdict.both(rows, recipe, other), key=lambda f: f[1] - f[2])
@@ -120,7 +120,7 @@ class Page:
             equal = sum(a == b for _, a, b in found)
             below = sum(a < b - 1 for _, a, b in found)
             yield (
-                f"- `{recipe}` against `{other}`: {equal} of {len(found)} have the same worst SNR, {below} lose more than 1 dB; the worst "
+                f"- `{recipe}` against `{other}`: of {verdict.number(len(found))} {equal} have the same worst SNR, {below} lose more than 1 dB; the worst "
                 f"difference is {ours - theirs:+.1f} dB ({decibels(theirs)} -> {decibels(ours)}), of {verdict.short(name)}."
             )
         failed = [f"{verdict.short(r['model'])} with `{k}`" for r in rows for k, x in r["recipes"].items() if "failed" in x]
@@ -130,7 +130,7 @@ class Page:
     def not_run(self):
         found = [row for row in self.rows if "refused" in row]
         if found:
-            yield f"{len(found)} models that the runtime does not run:"
+            yield f"{verdict.number(len(found))} that the runtime does not run:"
             yield ""
         for row in found:
             yield f"- {verdict.short(row['model'])}: {row['refused']}"

@@ -44,6 +44,10 @@ def both(rows, recipe, other):
     return [f for f in found if None not in f]
 
 
+def number(count):
+    return f"{count} model{'s' * (count != 1)}"
+
+
 def short(name):
     return name.split("/", 1)[-1]
 
@@ -53,7 +57,7 @@ def mean_gain(rows, recipe, other, least, what):
     if not found:
         return Line(what, f"≥ {least} dB", "not measured", None)
     ours, theirs = (sum(f[i] for f in found) / len(found) for i in (1, 2))
-    text = f"{ours - theirs:+.1f} dB: {theirs:.1f} -> {ours:.1f}, {len(found)} models"
+    text = f"{ours - theirs:+.1f} dB: {theirs:.1f} -> {ours:.1f}, {number(len(found))}"
     return Line(what, f"≥ {least} dB", text, ours - theirs >= least)
 
 
@@ -63,7 +67,7 @@ def no_loss(rows, recipe, other, what):
         return Line(what, "≥ -1 dB each", "not measured", None)
     below = [f for f in found if f[1] - f[2] < -1]
     shown = ", ".join(f"{short(f[0])} {f[2]:.1f} -> {f[1]:.1f}" for f in (below or found[:1]))
-    text = f"{len(below)} of {len(found)} below: {shown}" if below else f"lowest: {shown}, {len(found)} models"
+    text = f"{len(below)} of {len(found)} below: {shown}" if below else f"lowest: {shown}, {number(len(found))}"
     return Line(what, "≥ -1 dB each", text, not below)
 
 
@@ -95,6 +99,11 @@ def latencies(rows, recipe, limit, what):
     return Line(what, f"≤ {limit}", shown if above or len(found) == 1 else f"largest: {shown}", not above)
 
 
+def failures(rows):
+    found = [f"{short(r['model'])} with `{key}`" for r in rows for key, x in r["recipes"].items() if "failed" in x]
+    return Line("every recipe works on every model that the runtime runs", "all", ", ".join(found) or "all", not found)
+
+
 def lines(rows):
     rows = [row for row in rows if "refused" not in row]
     half = [r for r in rows if r["model"].startswith(MEDIAPIPE) and r["stored"] == "float16"]
@@ -119,4 +128,4 @@ def lines(rows):
         these = [r for r in rows if short(r["model"]).startswith(stem)]
         made.append(no_loss(these, INT8, PLAIN, f"7. `{INT8}` over plain rounding, {stem}"))
         made.append(no_loss(these, FAST, DYNAMIC, f"7. `{FAST}` over `{DYNAMIC}`, {stem}"))
-    return made
+    return [*made, failures(rows)]
