@@ -248,12 +248,13 @@ typedef struct tq_tensor_info {
     uint32_t buffer;
     uint32_t is_variable;
     uint32_t is_sparse;
-    uint32_t scales;     /* quantization scales: 0, 1, or one per channel */
+    uint32_t scales;     /* quantization scales: 0, 1, one per channel or one per block */
     uint64_t bytes;      /* of constant data; 0: not a constant */
     int32_t channel_dim; /* quantized dimension */
-    uint32_t reserved;
-    const float *scale;        /* `scales` values; NULL where there are none, and,
-                                  before saving, where they are not computed yet */
+    uint32_t block_size; /* weights in a row with one scale, where scales are per block; else 0 */
+    const float *scale;  /* `scales` values; NULL where there are none, where they are a tensor
+                            of their own (per block), and, before saving, where they are not
+                            computed yet */
     const int64_t *zero_point; /* `scales` values, or NULL */
 } tq_tensor_info;
 
@@ -464,7 +465,7 @@ enum {
     TQ_REASON_COMPOSITE = 9,          /* inside a composite's decomposition */
     TQ_REASON_RUNTIME_REFUSES = 10,   /* the runtime has no kernel for the result */
     TQ_REASON_NOT_FINITE = 11,        /* NaN or infinity among the values */
-    TQ_REASON_OUT_OF_RANGE = 12,      /* values beyond float16 */
+    TQ_REASON_OUT_OF_RANGE = 12,      /* values, or scales of blocks, beyond float16 */
     TQ_REASON_SPARSE_IS_SMALLER = 13, /* the sparse form is smaller than any result */
     TQ_REASON_UNUSED = 14,            /* no operator reads it */
     TQ_REASON_BAD_SIZE = 15,          /* its buffer does not hold its shape */
@@ -501,7 +502,7 @@ typedef struct tq_report_entry {
     int32_t to_type;
     uint32_t from_sparse;
     uint32_t to_sparse;
-    uint32_t scales; /* of the result: 0, 1, or one per channel */
+    uint32_t scales; /* of the result: 0, 1, one per channel or one per block */
     uint64_t elements;
     uint64_t bytes_before; /* data, scales, zero points, sparse indices */
     uint64_t bytes_after;
