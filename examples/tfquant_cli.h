@@ -115,10 +115,14 @@ bool cli_copies(const char *recipe);
 
 /* --- data --- */
 
+struct cli_data_model {
+    const char *path; /* of the member, the bundle's own; of a .tflite "" */
+    uint64_t sets;    /* of inputs that it ran on */
+};
 struct cli_data {
-    tq_stats **stats;
+    struct cli_data_model *models;
+    tq_stats **stats; /* of the same models, for the library */
     uint32_t count;
-    uint64_t sets;           /* of inputs that models ran on */
     struct data_sets *files; /* of the model last run */
     const char *culprit;     /* path that a failure was about; NULL: none */
 };
@@ -127,6 +131,8 @@ struct cli_data {
 tq_status cli_gather(const struct cli_options *options, tq_model *model, struct cli_data *data,
                      tq_error *error);
 void cli_data_free(struct cli_data *data);
+/* Sets that the model at this path ran on, 0 where it was given none; NULL: all models together. */
+uint64_t cli_data_sets(const struct cli_data *data, const char *path);
 
 /* --- members of bundles --- */
 
@@ -191,10 +197,10 @@ enum cli_exit cli_finish_output(FILE *file, enum cli_exit result);
 struct cli_outcome {
     tq_model *result;
     const struct cli_choices *choices;
+    const struct cli_data *data;
     const char *recipe; /* of a .tflite, or of a bundle's models that have none of their own */
     const char *target; /* for people: the path, or "standard output" */
     bool copies;        /* all models are only to be copied */
-    uint64_t data_sets; /* of inputs that models ran on; 0: none given */
     bool written;
 };
 void cli_print_report(const struct cli_options *options, const struct cli_outcome *outcome,

@@ -75,11 +75,12 @@ static tq_status add_set(void *opaque, uint64_t set, const tq_array *inputs, uin
     if (cli_progress_report(&gathering->progress, set, gathering->total) != 0)
         return array_fail(error, TQ_ERR_CANCELLED, "cancelled");
     const tq_status status = tq_stats_add(gathering->stats, inputs, n_inputs, error);
-    gathering->data->sets += status == TQ_OK;
+    gathering->data->models[gathering->data->count - 1].sets += status == TQ_OK;
     return status;
 }
 
-static tq_status run_model(struct gathering *gathering, const tq_model *model, const char *folder) {
+static tq_status run_model(struct gathering *gathering, const tq_model *model, const char *path,
+                           const char *folder) {
     struct cli_data *data = gathering->data;
     const struct cli_options *options = gathering->options;
     const double *range = options->input_range.is_given ? options->input_range.ends : NULL;
@@ -91,6 +92,7 @@ static tq_status run_model(struct gathering *gathering, const tq_model *model, c
         data->culprit = data_sets_culprit(data->files);
     if (status != TQ_OK)
         return status;
+    data->models[data->count].path = path;
     data->stats[data->count++] = gathering->stats;
     gathering->total = data_sets_count(data->files);
     cli_progress_start(&gathering->progress, options->verbosity >= 0 && isatty(STDERR_FILENO),
@@ -119,7 +121,7 @@ static bool run_member(void *opaque, const struct cli_member *member) {
             chosen = source;
     }
     if (chosen != NULL)
-        gathering->status = run_model(gathering, member->model, chosen->folder);
+        gathering->status = run_model(gathering, member->model, member->info.path, chosen->folder);
     return gathering->status != TQ_OK;
 }
 
@@ -155,8 +157,9 @@ static tq_status run_bundle(struct gathering *gathering, tq_model *bundle) {
 
 static tq_status gather(struct gathering *gathering, tq_model *model) {
     const uint32_t models = cli_count_models(model).models;
-    gathering->data->stats = calloc((size_t)models + 1, sizeof(tq_stats *));
-    if (gathering->data->stats == NULL)
+    gathering->data->stats = calloc((size_t)models + 1, sizeof *gathering->data->stats);
+    gathering->data->models = calloc((size_t)models + 1, sizeof *gathering->data->models);
+    if (gathering->data->stats == NULL || gathering->data->models == NULL)
         return array_fail(gathering->error, TQ_ERR_OUT_OF_MEMORY, "out of memory");
     tq_status status = read_sources(gathering);
     if (status == TQ_OK)
@@ -165,7 +168,7 @@ static tq_status gather(struct gathering *gathering, tq_model *model) {
         return status;
     if (cli_format(model) != TQ_FORMAT_TFLITE)
         return run_bundle(gathering, model);
-    return run_model(gathering, model, gathering->options->data.items[0]);
+    return run_model(gathering, model, "", gathering->options->data.items[0]);
 }
 
 tq_status cli_gather(const struct cli_options *options, tq_model *model, struct cli_data *data,
@@ -189,5 +192,15 @@ void cli_data_free(struct cli_data *data) {
     for (uint32_t i = 0; i < data->count; i++)
         tq_stats_free(data->stats[i]);
     free(data->stats);
+    free(data->models);
     data_sets_free(data->files);
+}
+
+uint64_t cli_data_sets(const struct cli_data *data, const char *path) {
+    uint64_t sets = 0;
+    for (uint32_t i = 0; i < data->count; i++) {
+        if (path == NULL || strcmp(path, data->models[i].path) == 0)
+            sets += data->models[i].sets;
+    }
+    return sets;
 }

@@ -213,6 +213,7 @@ static enum cli_exit quantize(struct quantize_run *run) {
     const struct cli_options *options = run->options;
     struct cli_outcome outcome = {
         .choices = &run->choices,
+        .data = &run->data,
         .target = is_stream(options) ? "standard output" : options->output,
     };
     struct stat file;
@@ -222,7 +223,6 @@ static enum cli_exit quantize(struct quantize_run *run) {
         return run->data.culprit != NULL ? failed(run, run->data.culprit) : failed_for_models(run);
     if (make_result(run) != TQ_OK)
         return failed_for_models(run);
-    outcome.data_sets = run->data.sets;
     outcome.result = run->result;
     outcome.recipe = cli_format(run->result) == TQ_FORMAT_TFLITE ? cli_chosen(&run->choices, "")
                                                                  : run->choices.rest.recipe_name;

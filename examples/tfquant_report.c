@@ -183,13 +183,17 @@ static void print_kept(const tq_report *report, FILE *file) {
     }
 }
 
+/* `path` is that in its bundle; of a .tflite "". */
 static void print_model(const struct cli_options *options, const struct cli_outcome *outcome,
-                        const tq_model *model, const char *recipe, bool copies, FILE *file) {
+                        const tq_model *model, const char *path, FILE *file) {
     const tq_report *report = tq_model_report(model);
+    const bool is_member = model != outcome->result;
     print_entries(report, cli_totals(model).constants, options->verbosity > 0, file);
-    fprintf(file, "\n%-12s %s\n", "recipe", recipe);
-    print_totals(model, copies, file);
-    cli_print_run(options, model, outcome->data_sets, file);
+    fprintf(file, "\n%-12s %s\n", "recipe",
+            is_member ? cli_chosen(outcome->choices, path) : outcome->recipe);
+    /* A member that does not change is not written anew, as a single model by 'none' is. */
+    print_totals(model, outcome->copies && !is_member, file);
+    cli_print_run(options, model, cli_data_sets(outcome->data, path), file);
     print_kept(report, file);
 }
 
@@ -209,9 +213,7 @@ static bool print_member(void *opaque, const struct cli_member *member) {
     fprintf(bundle->file, "model %" PRIu32 " of %" PRIu32 ": ", bundle->shown, bundle->models);
     cli_print_name(bundle->file, member->info.path, 0);
     putc('\n', bundle->file);
-    /* One that does not change is not written anew, as a single model by 'none' is. */
-    print_model(bundle->options, bundle->outcome, member->model,
-                cli_chosen(bundle->outcome->choices, member->info.path), false, bundle->file);
+    print_model(bundle->options, bundle->outcome, member->model, member->info.path, bundle->file);
     putc('\n', bundle->file);
     return false;
 }
@@ -224,13 +226,13 @@ static void print_bundle(const struct cli_options *options, const struct cli_out
     fprintf(file, "%s\n%-12s %" PRIu32 " of %" PRIu32 " changed\n",
             cli_format_text(cli_format(outcome->result)), "models", count.changed, count.models);
     print_totals(outcome->result, outcome->copies, file);
-    cli_print_run(options, outcome->result, outcome->data_sets, file);
+    cli_print_run(options, outcome->result, cli_data_sets(outcome->data, NULL), file);
 }
 
 void cli_print_report(const struct cli_options *options, const struct cli_outcome *outcome,
                       FILE *file) {
     if (cli_format(outcome->result) == TQ_FORMAT_TFLITE)
-        print_model(options, outcome, outcome->result, outcome->recipe, outcome->copies, file);
+        print_model(options, outcome, outcome->result, "", file);
     else
         print_bundle(options, outcome, file);
     if (outcome->written) {

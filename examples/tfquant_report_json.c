@@ -105,7 +105,7 @@ static void json_model(struct json_out *json, const tq_model *model) {
 
 struct json_bundle {
     struct json_out *json;
-    const struct cli_choices *choices;
+    const struct cli_outcome *outcome;
 };
 
 static bool json_member(void *opaque, const struct cli_member *member) {
@@ -115,7 +115,8 @@ static bool json_member(void *opaque, const struct cli_member *member) {
         return false;
     json_open(json, '{');
     json_put_string(json, "path", member->info.path);
-    json_put_string(json, "recipe", cli_chosen(bundle->choices, member->info.path));
+    json_put_string(json, "recipe", cli_chosen(bundle->outcome->choices, member->info.path));
+    json_put_uint(json, "data_sets", cli_data_sets(bundle->outcome->data, member->info.path));
     json_put_bool(json, "changed", cli_totals(member->model).changed != 0);
     json_model(json, member->model);
     json_close(json, '}');
@@ -125,7 +126,7 @@ static bool json_member(void *opaque, const struct cli_member *member) {
 static void json_bundle(struct json_out *json, const struct cli_outcome *outcome) {
     const tq_report_totals totals = cli_totals(outcome->result);
     const struct cli_model_count count = cli_count_models(outcome->result);
-    struct json_bundle bundle = {json, outcome->choices};
+    struct json_bundle bundle = {json, outcome};
     json_totals(json, &totals, &count);
     json_key(json, "members");
     json_open(json, '[');
@@ -148,7 +149,7 @@ void cli_json_report(const struct cli_options *options, const struct cli_outcome
     json_put_string(&json, "recipe", outcome->recipe);
     json_put_string(&json, "effort", value_effort_name(options->effort));
     json_put_string(&json, "target", value_target_name(options->target));
-    json_put_uint(&json, "data_sets", outcome->data_sets);
+    json_put_uint(&json, "data_sets", cli_data_sets(outcome->data, NULL));
     json_put_bool(&json, "dry_run", options->dry_run);
     json_put_bool(&json, "changed", cli_totals(outcome->result).changed != 0);
     json_put_bool(&json, "written", outcome->written);
