@@ -36,15 +36,17 @@ static void print_accuracy(const tq_report_totals *totals, FILE *file) {
     putc('\n', file);
 }
 
-static void print_statistics(const tq_report_totals *totals, uint64_t sets, FILE *file) {
+static void print_statistics(const tq_report_totals *totals, uint64_t sets, bool is_bundle,
+                             FILE *file) {
     if (totals->layers == 0)
         return;
-    fprintf(file, "%-12s of %" PRIu32 " of %" PRIu32 " layers, on ", "statistics",
-            totals->known_layers, totals->layers);
+    fprintf(file, "%-12s of %" PRIu32 " of %" PRIu32 " layers", "statistics", totals->known_layers,
+            totals->layers);
     if (sets != 0)
-        fprintf(file, "%" PRIu64 " %s of inputs from --data", sets, sets == 1 ? "set" : "sets");
-    else
-        fputs("synthetic inputs", file);
+        fprintf(file, ", on %" PRIu64 " %s of inputs from --data", sets,
+                sets == 1 ? "set" : "sets");
+    else if (!is_bundle)
+        fputs(", on synthetic inputs", file);
     putc('\n', file);
     if (totals->known_layers < totals->layers && totals->refusal != NULL &&
         totals->refusal[0] != '\0') {
@@ -108,8 +110,9 @@ static void print_memory(const tq_model *model, const tq_report_totals *totals, 
 void cli_print_run(const struct cli_options *options, const tq_model *model, uint64_t data_sets,
                    FILE *file) {
     const tq_report_totals totals = cli_totals(model);
+    const bool is_bundle = cli_format(model) != TQ_FORMAT_TFLITE;
     print_accuracy(&totals, file);
-    print_statistics(&totals, data_sets, file);
+    print_statistics(&totals, is_bundle ? 0 : data_sets, is_bundle, file);
     print_goal(options, &totals, file);
     print_memory(model, &totals, file);
 }
