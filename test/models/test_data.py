@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data of the user's: files become the inputs of a model as NumPy would have them, and options are read."""
 
-import math
+import json
 import os
 import subprocess
+import zipfile
 
 import numpy as np
 import pytest
 
-import edge_models
 import graph_builder
 import models
 import places
@@ -251,3 +251,132 @@ def test_help_names_the_options(option):
     above = page.split("\nRecipes:\n")[0]
     assert max(map(len, above.splitlines())) <= 100
     assert tool.run("inspect", "x.tflite", option, "1").returncode == tool.USAGE
+
+
+def refused(*arguments):
+    done = tool.run("quantize", *arguments, "--dry-run")
+    assert done.returncode == tool.ERROR, done.stdout + done.stderr
+    return done.stderr
+
+
+def test_the_command_names_files_that_are_wrong(place):
+    model, data = place / "model.tflite", place / "data"
+    assert str(data) in refused(model, "--data", data)
+    np.save(data / "a.npy", np.zeros((1, 4, 6, 9), np.float32))
+    message = refused(model, "--data", data)
+    assert str(data / "a.npy") in message and "[1, 4, 6, 9]" in message and "[1, 4, 6, 3]" in message
+    assert "one --data" in refused(model, "--data", data, "--data", data)
+
+
+def test_data_of_bundles_is_for_models(place):
+    other = add_model([(1, 5)])
+    with zipfile.ZipFile(place / "two.task", "w") as bundle:
+        bundle.write(place / "model.tflite", "a.tflite")
+        bundle.writestr("b.tflite", other)
+    with zipfile.ZipFile(place / "one.task", "w") as bundle:
+        bundle.writestr("b.tflite", other)
+    np.save(place / "data" / "x.npy", BETWEEN)
+    data = place / "data"
+    message = refused(place / "two.task", "--data", data)
+    assert "2 models" in message and "PATTERN=FOLDER" in message and "a.tflite, b.tflite" in message
+    message = refused(place / "two.task", "--data", f"a*={data}", "--data", f"c*={data}")
+    assert "'c*'" in message and "a.tflite, b.tflite" in message
+    message = refused(place / "two.task", "--data", f"b*={data}")
+    assert "x.npy" in message and "[1, 4, 6, 3]" in message and "[1, 5]" in message
+    assert "[1, 5]" in refused(place / "one.task", "--data", data)
+    # The first that fits counts, as with --member.
+    assert "[1, 5]" in refused(place / "two.task", "--data", f"*={data}", "--data", "a*=nothing")
+    assert "nothing: can't be opened" in refused(place / "two.task", "--data", "a*=nothing", "--data", f"*={data}")
+
+
+# --- the library with data ---
+
+
+@pytest.fixture
+def stem():
+    """A small real model: its path, and the shape of its input."""
+    found = models.find()[0]
+    path = next((p for p in found.values() if p.stem == "face_detection_short_range"), None)
+    if path is None:
+        pytest.skip(f"face_detection_short_range is not there: {models.find()[1]}")
+    if "int8 " not in tool.run("recipes").stdout:
+        pytest.skip("built without what runs models")
+    return path, (1, 128, 128, 3)
+
+
+def smooth(shape, seed, count=1):
+    """Pictures of blurred noise in [0, 1]."""
+    _, height, width, channels = shape
+    coarse = np.random.default_rng(seed).random((count, 6, 6, channels))
+    rows = np.linspace(0, 4.99, height).astype(int)
+    columns = np.linspace(0, 4.99, width).astype(int)
+    return coarse[:, rows][:, :, columns].astype(np.float32)
+
+
+def quantized(path, tmp_path, *more):
+    target = tmp_path / "out.tflite"
+    done = tool.run("quantize", path, "-o", target, "-f", "--recipe", "int8", "--json", *more)
+    assert done.returncode == tool.DONE, done.stderr
+    return target.read_bytes(), json.loads(done.stdout)
+
+
+def test_the_same_data_gives_the_same_model(stem, tmp_path):
+    path, shape = stem
+    pictures = smooth(shape, 1, 3).astype(np.float16).astype(np.float32)
+    np.save(tmp_path / "one.npy", pictures)
+    raw, report = quantized(path, tmp_path, "--data", tmp_path / "one.npy")
+    assert report["data_sets"] == 3
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    np.save(folder / "a.npy", np.asfortranarray(pictures[:1].astype(">f8")))
+    np.save(folder / "b.npy", pictures[1].astype(np.float16))
+    (folder / "c.raw").write_bytes(pictures[2].tobytes())
+    assert quantized(path, tmp_path, "--data", folder)[0] == raw
+    np.save(folder / "d.npy", smooth(shape, 9, 3))
+    other, report = quantized(path, tmp_path, "--data", folder)
+    assert report["data_sets"] == 6 and other != raw, "data makes no difference"
+    assert quantized(path, tmp_path)[0] not in (raw, other)
+
+
+def test_reports_what_running_showed(stem, tmp_path):
+    path, shape = stem
+    np.save(tmp_path / "a.npy", smooth(shape, 1, 8))
+    _, report = quantized(path, tmp_path, "--data", tmp_path / "a.npy", "--effort", "fast")
+    totals = report["totals"]
+    assert report["effort"] == "fast" and report["target"] == "xnnpack" and totals["goal"] == "none"
+    assert 0 < totals["known_layers"] <= totals["layers"]
+    assert totals["output_snr_db"] > totals["plain_output_snr_db"]
+    assert all({"output_snr_db", "runtime_bytes", "is_dynamic"} <= set(e) for e in report["entries"])
+    done = tool.run("quantize", path, "--dry-run", "--recipe", "int8", "--data", tmp_path / "a.npy")
+    lines = done.stdout.split("\n\n")[-1].splitlines()
+    assert any(line.startswith("outputs ") and "dB" in line for line in lines), done.stdout
+    assert any(line.startswith("statistics ") and "8 sets" in line for line in lines), done.stdout
+    assert len(lines) <= 16 and not any("nan" in line for line in lines)
+
+
+@pytest.mark.parametrize("size", ["60%", "200K"])
+def test_sizes_are_kept_or_said_to_be_missed(stem, tmp_path, size):
+    path, _ = stem
+    limit = path.stat().st_size * 0.6 if size == "60%" else 200 * 1024
+    target = tmp_path / "out.tflite"
+    done = tool.run("quantize", path, "-o", target, "--recipe", "int8", "--json", "--target-size", size)
+    assert done.returncode == tool.DONE, done.stderr
+    goal = json.loads(done.stdout)["totals"]["goal"]
+    assert goal == ("reached" if target.stat().st_size <= limit else "missed")
+    assert ("the goal is missed" in done.stderr) == (goal == "missed")
+
+
+def test_quality_is_kept_or_said_to_be_missed(stem, tmp_path):
+    path, _ = stem
+    for decibels, wanted in (("20dB", "reached"), ("150", "missed")):
+        _, report = quantized(path, tmp_path, "--max-error", decibels)
+        assert report["totals"]["goal"] == wanted
+        if wanted == "reached":
+            assert report["totals"]["output_snr_db"] >= 20
+
+
+def test_data_without_what_runs_models_is_refused(place):
+    if "int8 " in tool.run("recipes").stdout:
+        pytest.skip("built with it")
+    np.save(place / "data" / "a.npy", BETWEEN)
+    assert "TQ_ERR_UNSUPPORTED" in refused(place / "model.tflite", "--data", place / "data")
