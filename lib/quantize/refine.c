@@ -521,7 +521,8 @@ tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph
                             options->kernels,
                             options->heap,
                             options->recipe->rounds_by_inputs ? r.pace->rounding : TQI_ROUND_PLAIN,
-                            options->recipe->corrects_biases};
+                            options->recipe->corrects_biases,
+                            NULL};
     *refinement = (tqi_refinement){.error = NAN, .plain_error = NAN, .refusal = ""};
     TQI_NEW(arena, &refinement->constants, plan->constants.count, error);
     TQI_NEW(arena, &refinement->biases, plan->constants.count, error);
