@@ -184,7 +184,7 @@ static tq_status make_result(struct quantize_run *run) {
     quantize.n_member_recipes = run->choices.count;
     quantize.effort = options->effort;
     quantize.target = options->target;
-    quantize.stats = (const tq_stats *const *)run->data.stats;
+    quantize.stats = run->data.stats;
     quantize.n_stats = run->data.count;
     quantize.target_size = target_size(run);
     quantize.min_snr_db = options->min_snr_db;
