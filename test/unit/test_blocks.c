@@ -278,7 +278,7 @@ static void given_codes_are_kept(void **state) {
     assert_int_equal(plan.decisions[1].action, TQI_ACTION_DYNAMIC_INT4);
     assert_int_equal(plan.decisions[1].block, BLOCK);
     tqi_refined refined[2] = {[1] = {codes, scales, {3.0, 0.5}}};
-    tqi_refinement refinement = {refined, NULL, 0};
+    tqi_refinement refinement = {.constants = refined};
     assert_ok(tqi_apply(&result, &plan, &refinement, &r.graph, &kernels, &edits, &error), &error);
     const tqi_encoder *e = result.encoders[1];
     assert_true(tqi_encoder_sums(e).signal == 3.0 && tqi_encoder_sums(e).noise == 0.5);
