@@ -32,6 +32,7 @@ struct tqi_exec {
     tqi_value *outputs; /* of an operator */
     const tqi_value **inputs;
     tq_error refusal;
+    uint32_t next; /* operator */
     uint64_t kept; /* bytes of constants that are loaded and not needed any more in this run */
 };
 
@@ -370,6 +371,7 @@ static void begin(tqi_exec *exec) {
     memset(exec->states, TQI_OP_NOT_YET, exec->s->n_operators);
     exec->refusal = (tq_error)TQ_ERROR_INIT;
     exec->kept = 0;
+    exec->next = 0;
 }
 
 static tq_status load_constant_outputs(tqi_exec *exec, tq_error *error) {
@@ -394,20 +396,8 @@ static tq_status check_operators(const tqi_exec *exec, tq_error *error) {
     return TQ_OK;
 }
 
-static tq_status run_all(tqi_exec *exec, tqi_observe observe, void *opaque, tq_error *error) {
-    if (!exec->options.as_far_as_possible)
-        TQI_TRY(check_operators(exec, error));
-    for (uint32_t i = 0; i < exec->s->n_operators; i++) {
-        if (exec->options.progress &&
-            exec->options.progress(exec->options.progress_opaque, i, exec->s->n_operators) != 0)
-            return tqi_fail(error, TQ_ERR_CANCELLED, "cancelled");
-        TQI_TRY(run_operator(exec, i, observe, opaque, error));
-    }
-    return load_constant_outputs(exec, error);
-}
-
-tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
-                       tqi_observe observe, void *opaque, tq_error *error) {
+tq_status tqi_exec_begin(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
+                         tq_error *error) {
     begin(exec);
     if (n_inputs != exec->s->n_inputs)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
@@ -415,7 +405,30 @@ tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_input
                         exec->s->n_inputs);
     for (uint32_t i = 0; i < n_inputs; i++)
         TQI_TRY(take_input(exec, i, &inputs[i], error));
-    return run_all(exec, observe, opaque, error);
+    return exec->options.as_far_as_possible ? TQ_OK : check_operators(exec, error);
+}
+
+tq_status tqi_exec_step(tqi_exec *exec, tqi_observe observe, void *opaque, bool *more,
+                        tq_error *error) {
+    uint32_t i = exec->next, n = exec->s->n_operators;
+    if (i < n) {
+        if (exec->options.progress &&
+            exec->options.progress(exec->options.progress_opaque, i, n) != 0)
+            return tqi_fail(error, TQ_ERR_CANCELLED, "cancelled");
+        TQI_TRY(run_operator(exec, i, observe, opaque, error));
+        exec->next++;
+    }
+    *more = exec->next < n;
+    return *more ? TQ_OK : load_constant_outputs(exec, error);
+}
+
+tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
+                       tqi_observe observe, void *opaque, tq_error *error) {
+    bool more = true;
+    TQI_TRY(tqi_exec_begin(exec, inputs, n_inputs, error));
+    while (more)
+        TQI_TRY(tqi_exec_step(exec, observe, opaque, &more, error));
+    return TQ_OK;
 }
 
 const tqi_value *tqi_exec_output(const tqi_exec *exec, uint32_t output) {

@@ -39,7 +39,8 @@ typedef enum tqi_op_state {
     TQI_OP_STARVED, /* an input was not to be had */
 } tqi_op_state;
 
-/* An operator that just ran. */
+/* An operator that just ran. Who observes may change the numbers of its outputs: what follows reads
+ * those. */
 typedef struct tqi_seen {
     uint32_t op;
     const tqi_value *const *inputs; /* NULL: left out */
@@ -63,6 +64,12 @@ tq_status tqi_exec_input(const tqi_exec *exec, uint32_t input, tqi_value *value,
  * allowed (as_far_as_possible): not there. `observe` may be NULL. */
 tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
                        tqi_observe observe, void *opaque, tq_error *error);
+
+/* The same in steps, one operator each: begin, then step while *more. */
+tq_status tqi_exec_begin(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
+                         tq_error *error);
+tq_status tqi_exec_step(tqi_exec *exec, tqi_observe observe, void *opaque, bool *more,
+                        tq_error *error);
 
 /* A graph output, until the next run; data NULL: it was not computed. */
 const tqi_value *tqi_exec_output(const tqi_exec *exec, uint32_t output);
