@@ -16,24 +16,32 @@ enum cli_exit {
     CLI_ERROR = 1,
     CLI_USAGE = 2,
     CLI_UNCHANGED = 3,
+    CLI_TOO_FAR = 3, /* by 'verify' */
 };
 
 enum cli_command {
     CLI_QUANTIZE = 1 << 0,
     CLI_INSPECT = 1 << 1,
     CLI_RECIPES = 1 << 2,
+    CLI_VERIFY = 1 << 3,
 };
 
 struct cli_options {
     enum cli_command command;
     const char *command_name;
     const char *input;
+    const char *other;           /* the second model of 'verify' */
     const char *output;          /* NULL: not given; "-": standard output */
     const char *recipe;          /* NULL: not given */
     const char *extract;         /* path of the member to extract; NULL: not given */
     const char **member_recipes; /* "PATTERN=RECIPE", as given */
     uint32_t member_recipe_count;
-    uint32_t threads; /* 0: one for each processor */
+    uint32_t threads;             /* 0: one for each processor */
+    uint32_t samples;             /* 0: not given */
+    uint32_t seed;                /* 0: not given */
+    const char *signature;        /* NULL: not given */
+    double range_low, range_high; /* both 0: not given */
+    double min_snr;               /* -INFINITY: not given */
     uint64_t max_memory;
     uint64_t max_output;
     int verbosity; /* -1 for -q, 1 for -v, 2 for -vv */
@@ -41,6 +49,7 @@ struct cli_options {
     bool dry_run;
     bool force;
     bool keep_storage;
+    bool layers; /* all of them */
     bool help;
 };
 
@@ -57,6 +66,7 @@ cli_usage_error(const char *command, const char *format, ...);
 enum cli_exit cli_quantize(const struct cli_options *options);
 enum cli_exit cli_inspect(const struct cli_options *options);
 enum cli_exit cli_recipes(const struct cli_options *options);
+enum cli_exit cli_verify(const struct cli_options *options);
 
 /* Every model is opened here. */
 tq_status cli_load(const struct cli_options *options, tq_model **model, tq_error *error);
@@ -199,7 +209,8 @@ enum cli_exit cli_extract_check(const struct cli_options *options);
 
 struct cli_progress {
     bool show;
-    int width; /* of what is on the line */
+    bool steps; /* runs are counted, not bytes */
+    int width;  /* of what is on the line */
     uint64_t last_ms;
 };
 /* From here until cli_progress_stop(), Ctrl-C makes cli_progress_report() cancel. */

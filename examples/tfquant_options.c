@@ -2,6 +2,7 @@
 #include "tfquant_cli.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,12 @@ enum option_id {
     OPTION_MEMBER,
     OPTION_KEEP_STORAGE,
     OPTION_EXTRACT,
+    OPTION_SAMPLES,
+    OPTION_SEED,
+    OPTION_SIGNATURE,
+    OPTION_RANGE,
+    OPTION_MIN_SNR,
+    OPTION_LAYERS,
     OPTION_MAX_MEMORY,
     OPTION_MAX_OUTPUT,
     OPTION_JSON,
@@ -38,14 +45,20 @@ static const struct option option_table[] = {
     {"keep-storage", 0, false, CLI_QUANTIZE, OPTION_KEEP_STORAGE},
     {"extract", 0, true, CLI_INSPECT, OPTION_EXTRACT},
     {"threads", 'T', true, CLI_QUANTIZE, OPTION_THREADS},
-    {"max-memory", 0, true, CLI_QUANTIZE | CLI_INSPECT, OPTION_MAX_MEMORY},
-    {"max-output", 0, true, CLI_QUANTIZE | CLI_INSPECT, OPTION_MAX_OUTPUT},
-    {"json", 0, false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES, OPTION_JSON},
+    {"samples", 0, true, CLI_VERIFY, OPTION_SAMPLES},
+    {"seed", 0, true, CLI_VERIFY, OPTION_SEED},
+    {"signature", 0, true, CLI_VERIFY, OPTION_SIGNATURE},
+    {"range", 0, true, CLI_VERIFY, OPTION_RANGE},
+    {"min-snr", 0, true, CLI_VERIFY, OPTION_MIN_SNR},
+    {"layers", 0, false, CLI_VERIFY, OPTION_LAYERS},
+    {"max-memory", 0, true, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, OPTION_MAX_MEMORY},
+    {"max-output", 0, true, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, OPTION_MAX_OUTPUT},
+    {"json", 0, false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_VERIFY, OPTION_JSON},
     {"dry-run", 'n', false, CLI_QUANTIZE, OPTION_DRY_RUN},
-    {"quiet", 'q', false, CLI_QUANTIZE, OPTION_QUIET},
-    {"verbose", 'v', false, CLI_QUANTIZE | CLI_INSPECT, OPTION_VERBOSE},
+    {"quiet", 'q', false, CLI_QUANTIZE | CLI_VERIFY, OPTION_QUIET},
+    {"verbose", 'v', false, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, OPTION_VERBOSE},
     {"force", 'f', false, CLI_QUANTIZE | CLI_INSPECT, OPTION_FORCE},
-    {"help", 'h', false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES, OPTION_HELP},
+    {"help", 'h', false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_VERIFY, OPTION_HELP},
 };
 enum { OPTION_COUNT = sizeof option_table / sizeof option_table[0] };
 
@@ -109,6 +122,43 @@ static bool take_size(const struct cli_options *options, const char *value, uint
     return false;
 }
 
+/* 1 to a million. */
+static bool take_count(const struct cli_options *options, const char *value, uint32_t *count) {
+    const char *end;
+    uint64_t number;
+    if (!read_number(value, &end, &number) || *end != '\0' || number == 0 || number > 1000000) {
+        cli_usage_error(options->command_name, "'%s' is not a number from 1 to 1000000", value);
+        return false;
+    }
+    *count = (uint32_t)number;
+    return true;
+}
+
+static bool read_double(const char *text, char end, const char **rest, double *value) {
+    char *stop;
+    *value = strtod(text, &stop);
+    *rest = stop + 1;
+    return stop != text && *stop == end && isfinite(*value);
+}
+
+static bool take_min_snr(struct cli_options *options, const char *value) {
+    const char *rest;
+    if (read_double(value, '\0', &rest, &options->min_snr))
+        return true;
+    cli_usage_error(options->command_name, "'%s' is not a number of dB, like 30", value);
+    return false;
+}
+
+static bool take_range(struct cli_options *options, const char *value) {
+    const char *rest;
+    if (read_double(value, ',', &rest, &options->range_low) &&
+        read_double(rest, '\0', &rest, &options->range_high) &&
+        options->range_low < options->range_high)
+        return true;
+    cli_usage_error(options->command_name, "'%s' is not LOW,HIGH, like -1,1", value);
+    return false;
+}
+
 static bool take_member_recipe(struct cli_options *options, const char *value) {
     const char *equals = strrchr(value, '=');
     if (equals == NULL || equals == value || equals[1] == '\0') {
@@ -139,6 +189,20 @@ static bool apply(struct cli_options *options, const struct option *option, cons
             return false;
         }
         options->threads = (uint32_t)number;
+        break;
+    case OPTION_SAMPLES:
+        return take_count(options, value, &options->samples);
+    case OPTION_SEED:
+        return take_count(options, value, &options->seed);
+    case OPTION_SIGNATURE:
+        options->signature = value;
+        break;
+    case OPTION_RANGE:
+        return take_range(options, value);
+    case OPTION_MIN_SNR:
+        return take_min_snr(options, value);
+    case OPTION_LAYERS:
+        options->layers = true;
         break;
     case OPTION_MAX_MEMORY:
         return take_size(options, value, &options->max_memory);
@@ -249,7 +313,11 @@ static bool take_operand(struct cli_options *options, const char *word) {
         cli_usage_error(options->command_name, "takes no file, but got '%s'", word);
         return false;
     }
-    if (options->input != NULL) {
+    if (options->command == CLI_VERIFY && options->other != NULL) {
+        cli_usage_error(options->command_name, "takes two models, but got '%s' as well", word);
+        return false;
+    }
+    if (options->command != CLI_VERIFY && options->input != NULL) {
         cli_usage_error(options->command_name, "takes one model, but got '%s' and '%s'%s",
                         options->input, word,
                         options->command == CLI_QUANTIZE ? " (the output goes behind -o)" : "");
@@ -260,7 +328,10 @@ static bool take_operand(struct cli_options *options, const char *word) {
                         "a model can't come from standard input; name its file");
         return false;
     }
-    options->input = word;
+    if (options->input == NULL)
+        options->input = word;
+    else
+        options->other = word;
     return true;
 }
 
@@ -275,6 +346,10 @@ static bool is_complete(const struct cli_options *options) {
     if (options->command == CLI_QUANTIZE && options->output == NULL && !options->dry_run) {
         cli_usage_error(options->command_name,
                         "no output given: add -o OUTPUT, or --dry-run to see what it would be");
+        return false;
+    }
+    if (options->command == CLI_VERIFY && options->other == NULL) {
+        cli_usage_error(options->command_name, "compare it with which model? Give two paths");
         return false;
     }
     if (options->command == CLI_INSPECT && options->extract == NULL && options->output != NULL) {
@@ -293,6 +368,7 @@ void cli_options_free(struct cli_options *options) {
 bool cli_parse(struct cli_options *options, int count, char **words) {
     struct words rest = {.words = words, .count = count};
     bool only_operands = false;
+    options->min_snr = -INFINITY;
     options->member_recipes = calloc((size_t)count + 1, sizeof *options->member_recipes);
     if (options->member_recipes == NULL) {
         fputs("tfquant: out of memory\n", stderr);

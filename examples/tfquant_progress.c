@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tfquant_cli.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +45,13 @@ static void draw(struct cli_progress *progress, uint64_t done, uint64_t total) {
     memset(bar, '#', (size_t)filled);
     memset(bar + filled, '.', (size_t)(CELLS - filled));
     bar[CELLS] = '\0';
-    const int width = fprintf(stderr, "\r%s %3d%%  %s of %s", bar, (int)(part * 100),
-                              cli_format_size(done).text, cli_format_size(total).text);
+    int width;
+    if (progress->steps)
+        width = fprintf(stderr, "\r%s %3d%%  run %" PRIu64 " of %" PRIu64, bar, (int)(part * 100),
+                        done, total);
+    else
+        width = fprintf(stderr, "\r%s %3d%%  %s of %s", bar, (int)(part * 100),
+                        cli_format_size(done).text, cli_format_size(total).text);
     if (width < progress->width)
         fprintf(stderr, "%*s", progress->width - width, "");
     progress->width = width > 0 ? width : 0;

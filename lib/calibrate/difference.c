@@ -11,6 +11,7 @@ bool tqi_is_like(const tqi_value *a, const tqi_value *b) {
 
 static void add(tqi_difference *d, double y, double z) {
     double far = fabs(y - z);
+    d->summed++;
     d->signal += y * y;
     d->other += z * z;
     d->product += y * z;

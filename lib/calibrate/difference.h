@@ -10,6 +10,7 @@ typedef struct tqi_difference {
     uint32_t sets;      /* that were added */
     bool is_float;      /* else integers */
     uint64_t elements;  /* of all sets */
+    uint64_t summed;    /* elements that are in the sums */
     uint64_t differing; /* elements; NaN equals NaN */
     uint64_t broken;    /* finite in one of both only, or infinities that differ */
     double signal;      /* sum y^2, of the reference */

@@ -21,13 +21,13 @@ typedef struct name {
     uint32_t at; /* position in the list */
 } name;
 
-typedef struct side {
+typedef struct half {
     const tqi_graph *graph;
     uint32_t subgraph;
     layer *layers;
     name *names; /* sorted */
     uint32_t count;
-} side;
+} half;
 
 /* ---- lists ---- */
 
@@ -35,7 +35,6 @@ static bool unpacks(int32_t builtin) {
     return builtin == TQI_OP_DEQUANTIZE || builtin == TQI_OP_DENSIFY;
 }
 
-/* QUANTIZE has no name in the schema's list of operators that matter elsewhere. */
 static bool counts_by_order(const layer *l) {
     enum { QUANTIZE = 114 };
     return !unpacks(l->builtin) && l->builtin != QUANTIZE;
@@ -47,7 +46,7 @@ static int compare_names(const void *a, const void *b) {
     return order ? order : x->at < y->at ? -1 : x->at > y->at;
 }
 
-static tq_status list_layers(side *side, tqi_arena *arena, tq_error *error) {
+static tq_status list_layers(half *side, tqi_arena *arena, tq_error *error) {
     const tqi_subgraph *s = &side->graph->subgraphs[side->subgraph];
     tqi_uses uses;
     uint64_t most = 0;
@@ -61,13 +60,13 @@ static tq_status list_layers(side *side, tqi_arena *arena, tq_error *error) {
         const tqi_opcode *code = &side->graph->opcodes[op->opcode];
         for (uint32_t j = 0; j < op->n_outputs; j++) {
             int32_t index = op->outputs[j];
-            if (index < 0 || (unpacks(code->builtin) &&
-                              tqi_constant_storage(side->graph, side->subgraph, &uses,
-                                                   (uint32_t)index) >= 0))
+            if (index < 0 ||
+                (unpacks(code->builtin) &&
+                 tqi_constant_storage(side->graph, side->subgraph, &uses, (uint32_t)index) >= 0))
                 continue;
             const tqi_tensor *tensor = &s->tensors[index];
-            side->layers[side->count] = (layer){
-                {i, j, (uint32_t)index}, tensor, code->builtin, code->custom, NONE};
+            side->layers[side->count] =
+                (layer){{i, j, (uint32_t)index}, tensor, code->builtin, code->custom, NONE};
             side->names[side->count] = (name){tensor->name, side->count};
             side->count++;
         }
@@ -82,7 +81,7 @@ static bool agree(const tqi_tensor *a, const tqi_tensor *b) {
            (a->rank == 0 || memcmp(a->shape, b->shape, a->rank * sizeof *a->shape) == 0);
 }
 
-static void pair(const side *a, uint32_t i, const side *b, uint32_t j) {
+static void pair(const half *a, uint32_t i, const half *b, uint32_t j) {
     a->layers[i].partner = j;
     b->layers[j].partner = i;
 }
@@ -90,14 +89,14 @@ static void pair(const side *a, uint32_t i, const side *b, uint32_t j) {
 /* ---- by name ---- */
 
 /* How many names are equal to the one at `at`, which is the first of them. */
-static uint32_t run_of(const side *side, uint32_t at) {
+static uint32_t run_of(const half *side, uint32_t at) {
     uint32_t n = 1;
     while (at + n < side->count && strcmp(side->names[at].text, side->names[at + n].text) == 0)
         n++;
     return n;
 }
 
-static void match_by_name(const side *a, const side *b) {
+static void match_by_name(const half *a, const half *b) {
     for (uint32_t i = 0, j = 0; i < a->count && j < b->count;) {
         int order = strcmp(a->names[i].text, b->names[j].text);
         uint32_t n = order <= 0 ? run_of(a, i) : 0, m = order >= 0 ? run_of(b, j) : 0;
@@ -116,9 +115,9 @@ typedef struct gap {
 } gap;
 
 /* The next layer without a partner that counts; gap.end: none. */
-static uint32_t next_free(const side *side, gap *g) {
-    while (g->at < g->end && (side->layers[g->at].partner != NONE ||
-                              !counts_by_order(&side->layers[g->at])))
+static uint32_t next_free(const half *side, gap *g) {
+    while (g->at < g->end &&
+           (side->layers[g->at].partner != NONE || !counts_by_order(&side->layers[g->at])))
         g->at++;
     return g->at < g->end ? g->at++ : g->end;
 }
@@ -128,7 +127,7 @@ static bool same_operation(const layer *a, const layer *b) {
            a->place.slot == b->place.slot && agree(a->tensor, b->tensor);
 }
 
-static bool gaps_agree(const side *a, gap in_a, const side *b, gap in_b) {
+static bool gaps_agree(const half *a, gap in_a, const half *b, gap in_b) {
     for (;;) {
         uint32_t i = next_free(a, &in_a), j = next_free(b, &in_b);
         if (i == in_a.end || j == in_b.end)
@@ -138,7 +137,7 @@ static bool gaps_agree(const side *a, gap in_a, const side *b, gap in_b) {
     }
 }
 
-static void match_gap(const side *a, gap in_a, const side *b, gap in_b) {
+static void match_gap(const half *a, gap in_a, const half *b, gap in_b) {
     if (!gaps_agree(a, in_a, b, in_b))
         return;
     for (uint32_t i, j; (i = next_free(a, &in_a)) < in_a.end;) {
@@ -147,7 +146,7 @@ static void match_gap(const side *a, gap in_a, const side *b, gap in_b) {
     }
 }
 
-static void match_by_order(const side *a, const side *b) {
+static void match_by_order(const half *a, const half *b) {
     gap in_a = {0, 0}, in_b = {0, 0};
     for (uint32_t i = 0; i <= a->count; i++) {
         int64_t partner = i < a->count ? a->layers[i].partner : (int64_t)b->count;
@@ -164,8 +163,8 @@ static void match_by_order(const side *a, const side *b) {
 tq_status tqi_match_layers(const tqi_graph *reference, uint32_t subgraph, const tqi_graph *other,
                            uint32_t other_subgraph, tqi_arena *arena, tqi_layer_pairs *pairs,
                            tq_error *error) {
-    side a = {.graph = reference, .subgraph = subgraph};
-    side b = {.graph = other, .subgraph = other_subgraph};
+    half a = {.graph = reference, .subgraph = subgraph};
+    half b = {.graph = other, .subgraph = other_subgraph};
     *pairs = (tqi_layer_pairs){NULL, 0, 0, 0};
     TQI_TRY(list_layers(&a, arena, error));
     TQI_TRY(list_layers(&b, arena, error));
