@@ -70,9 +70,21 @@ static tq_status find_ranges(tqi_input_sets *sets, const tqi_graph *graph, uint3
 
 /* ---- all ---- */
 
+/* Pictures of any size: with a single pixel most models can't do anything. */
+static void choose_size(const tqi_tensor *tensor, tqi_value *value) {
+    enum { SIZE = 224, FIRST = 1, LAST = 2 };
+    if (!tqi_is_picture(value->rank, value->shape))
+        return;
+    for (uint32_t i = FIRST; i <= LAST; i++)
+        if (tensor->shape[i] < 0 || (i < tensor->signature_rank && tensor->signature[i] < 0)) {
+            value->elements = value->elements / (uint64_t)value->shape[i] * SIZE;
+            value->shape[i] = SIZE;
+        }
+}
+
 /* What can't be given is no failure: the executor goes as far as it can without. */
-static tq_status open_value(tqi_input_sets *sets, const tqi_exec *exec, uint32_t input,
-                            tq_error *error) {
+static tq_status open_value(tqi_input_sets *sets, const tqi_exec *exec, const tqi_subgraph *s,
+                            uint32_t input, tq_error *error) {
     tqi_value *value = &sets->values[input];
     tq_status status = tqi_exec_input(exec, input, value, error);
     if (status == TQ_ERR_UNSUPPORTED) {
@@ -84,6 +96,7 @@ static tq_status open_value(tqi_input_sets *sets, const tqi_exec *exec, uint32_t
     }
     if (status != TQ_OK)
         return status;
+    choose_size(&s->tensors[s->inputs[input]], value);
     return tqi_value_new(sets->heap, value->type, value->rank, value->shape, value, error);
 }
 
@@ -103,7 +116,7 @@ tq_status tqi_input_sets_open(tqi_input_sets *sets, const tqi_exec *exec, const 
         return TQ_OK;
     }
     for (uint32_t i = 0; i < n_inputs; i++)
-        TQI_TRY(open_value(sets, exec, i, error));
+        TQI_TRY(open_value(sets, exec, &graph->subgraphs[subgraph], i, error));
     return find_ranges(sets, graph, subgraph, error);
 }
 

@@ -142,7 +142,8 @@ static tqi_compared about(const comparer *c, int32_t output, int32_t op, int32_t
                              .other_op = other_op,
                              .tensor = tensor,
                              .other_tensor = other_tensor,
-                             .output = output};
+                             .output = output,
+                             .n_ranges = c->sets.n_ranges};
     const tqi_subgraph *s = &c->reference->subgraphs[compared.subgraph];
     compared.type = tensor >= 0 ? s->tensors[tensor].type : TQI_TYPE_FLOAT32;
     return compared;

@@ -25,7 +25,8 @@ typedef struct tqi_compared {
     int32_t tensor, other_tensor;
     int32_t output; /* position; -1: a layer */
     int32_t type;
-    uint32_t rank, range; /* the range of pictures whose numbers count */
+    uint32_t rank;
+    uint32_t range, n_ranges; /* the range of pictures whose numbers count, of so many */
     int32_t shape[TQI_MAX_RANK];
     tqi_difference whole[TQI_SET_RANGES], local[TQI_SET_RANGES];
     tqi_difference alone; /* of the worst output, with this layer alone from the other graph */
