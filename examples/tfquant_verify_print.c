@@ -150,6 +150,19 @@ static void print_skipped(const tq_verification_info *info, FILE *file) {
     fputs(".\n", file);
 }
 
+/* Of two kinds of pictures numbers are those of one. */
+static void print_range(const tq_verification *v, const tq_verification_info *info, FILE *file) {
+    tq_comparison c = {.struct_size = sizeof c};
+    if (info->worst_output == TQ_NO_INDEX ||
+        tq_get_output_comparison(v, (uint32_t)info->worst_output, &c) != TQ_OK || isnan(c.low) ||
+        c.differing == 0)
+        return;
+    fprintf(file,
+            "Pictures went from 0 to 1 and from -1 to 1; shown is what is further apart, for the "
+            "worst output\nand all layers from %g to %g. --range says what the model wants.\n",
+            c.low, c.high);
+}
+
 static void print_entry(const tq_verification *v, const tq_verification_info *info, bool whole,
                         FILE *file) {
     tq_comparison layer = {.struct_size = sizeof layer}, output = layer;
@@ -159,13 +172,15 @@ static void print_entry(const tq_verification *v, const tq_verification_info *in
         if (info->compared_outputs != 0 && info->worst_output != TQ_NO_INDEX &&
             tq_get_output_comparison(v, (uint32_t)info->worst_output, &output) == TQ_OK &&
             isinf(output.snr_db) && output.snr_db > 0)
-            fputs("The models give the same.\n", file);
+            fputs("All outputs that were compared are the same.\n", file);
         return;
     }
     if (tq_get_layer_comparison(v, (uint32_t)info->entry_layer, &layer) != TQ_OK)
         return;
-    fprintf(file, "Most of the error enters at operator %" PRId32 ", %s, '", layer.op,
-            layer.op_name);
+    fprintf(file, "%s operator %" PRId32 ", %s, '",
+            isnan(layer.output_snr_db) ? "The layer with most error of its own is"
+                                       : "Most of the error enters at",
+            layer.op, layer.op_name);
     cli_print_name(file, layer.name, whole ? 0 : NAME_COLUMNS);
     putc('\'', file);
     if (!isnan(layer.output_snr_db) &&
@@ -196,6 +211,7 @@ static void print_verified(const struct cli_options *options, const struct verif
         print_output(file, &c, whole);
     print_layers(options, v, &info, file);
     putc('\n', file);
+    print_range(v, &info, file);
     print_skipped(&info, file);
     print_entry(v, &info, whole, file);
     if (verified->below)

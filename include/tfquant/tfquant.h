@@ -631,7 +631,7 @@ typedef struct tq_verification_info {
                              floats. Outputs of a single number only if there is no other */
     int32_t entry_layer;  /* index: most of the error in worst_output enters there, as far as
                              trials tell; if none could be made, the layer with most error of
-                             its own. TQ_NO_INDEX: there is no error */
+                             its own. TQ_NO_INDEX: there is no error in it */
     uint32_t unmatched;   /* layers without a counterpart */
     uint32_t other_unmatched;
     uint32_t skipped; /* operators that were not run */
@@ -672,6 +672,8 @@ typedef struct tq_comparison {
                              inputs */
     double output_snr_db; /* of worst_output, had the reference this layer alone from the other
                              model; NaN: not tried */
+    double low;  /* black and white of the pictures that these numbers are of, where there were */
+    double high; /* two kinds; else NaN */
 } tq_comparison;
 
 /* `reference` and `other` are models that were loaded, no bundles: those have models in them. Other

@@ -174,6 +174,8 @@ static tq_status fill(const tq_verification *v, const tqi_compared *c, tq_compar
         .shape = c->shape,
         .rank = c->rank,
         .type = c->type,
+        .low = c->n_ranges > 1 ? (c->range == 0 ? 0 : -1) : (double)NAN,
+        .high = c->n_ranges > 1 ? 1 : (double)NAN,
         .local_snr_db = tqi_difference_snr(&c->local[c->range]),
         .output_snr_db = tqi_difference_snr(&c->alone)};
     result.op_name = op_name(graph, c->subgraph, c->op, &result.builtin_code);

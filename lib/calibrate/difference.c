@@ -84,5 +84,6 @@ double tqi_difference_cosine(const tqi_difference *d) {
         return NAN;
     if (d->signal == 0 || d->other == 0)
         return d->signal == d->other ? 1 : 0;
-    return d->product / (sqrt(d->signal) * sqrt(d->other));
+    double cosine = d->product / (sqrt(d->signal) * sqrt(d->other));
+    return cosine > 1 ? 1 : cosine < -1 ? -1 : cosine;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What to run a subgraph on, one set of inputs after the other: arrays that were given, or
- * synthetic ones. */
+ * synthetic ones. Where a shape is open, these are pictures of 224 by 224, and else 1. */
 #ifndef TQI_CALIBRATE_INPUT_SETS_H
 #define TQI_CALIBRATE_INPUT_SETS_H
 
