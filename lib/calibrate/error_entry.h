@@ -21,7 +21,7 @@ typedef struct tqi_entry_task {
 } tqi_entry_task;
 
 /* Runs for a layer, at most. */
-enum { TQI_TRIAL_SETS = 2 };
+enum { TQI_TRIAL_SETS = 4 };
 
 /* Fills in `alone`; *entry: the layer with most error in the output, or with most error of its own
  * if none could be tried; -1: none has any. */
