@@ -39,6 +39,7 @@ struct cli_options {
     uint32_t threads;             /* 0: one for each processor */
     uint32_t samples;             /* 0: not given */
     uint32_t seed;                /* 0: not given */
+    const char *data;             /* folder or file of inputs; NULL: synthetic ones */
     const char *signature;        /* NULL: not given */
     double range_low, range_high; /* both 0: not given */
     double min_snr;               /* -INFINITY: not given */

@@ -14,10 +14,11 @@ enum option_id {
     OPTION_MEMBER,
     OPTION_KEEP_STORAGE,
     OPTION_EXTRACT,
+    OPTION_INPUT,
     OPTION_SAMPLES,
     OPTION_SEED,
     OPTION_SIGNATURE,
-    OPTION_RANGE,
+    OPTION_INPUT_RANGE,
     OPTION_MIN_SNR,
     OPTION_LAYERS,
     OPTION_MAX_MEMORY,
@@ -45,10 +46,11 @@ static const struct option option_table[] = {
     {"keep-storage", 0, false, CLI_QUANTIZE, OPTION_KEEP_STORAGE},
     {"extract", 0, true, CLI_INSPECT, OPTION_EXTRACT},
     {"threads", 'T', true, CLI_QUANTIZE, OPTION_THREADS},
+    {"input", 'i', true, CLI_VERIFY, OPTION_INPUT},
     {"samples", 0, true, CLI_VERIFY, OPTION_SAMPLES},
     {"seed", 0, true, CLI_VERIFY, OPTION_SEED},
     {"signature", 0, true, CLI_VERIFY, OPTION_SIGNATURE},
-    {"range", 0, true, CLI_VERIFY, OPTION_RANGE},
+    {"input-range", 0, true, CLI_VERIFY, OPTION_INPUT_RANGE},
     {"min-snr", 0, true, CLI_VERIFY, OPTION_MIN_SNR},
     {"layers", 0, false, CLI_VERIFY, OPTION_LAYERS},
     {"max-memory", 0, true, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, OPTION_MAX_MEMORY},
@@ -190,6 +192,9 @@ static bool apply(struct cli_options *options, const struct option *option, cons
         }
         options->threads = (uint32_t)number;
         break;
+    case OPTION_INPUT:
+        options->data = value;
+        break;
     case OPTION_SAMPLES:
         return take_count(options, value, &options->samples);
     case OPTION_SEED:
@@ -197,7 +202,7 @@ static bool apply(struct cli_options *options, const struct option *option, cons
     case OPTION_SIGNATURE:
         options->signature = value;
         break;
-    case OPTION_RANGE:
+    case OPTION_INPUT_RANGE:
         return take_range(options, value);
     case OPTION_MIN_SNR:
         return take_min_snr(options, value);

@@ -10,6 +10,7 @@ struct verify_run {
     const struct cli_options *options;
     tq_model *reference;
     tq_model *other;
+    struct verify_inputs inputs;
     struct verified_all all;
     tq_error error;
 };
@@ -25,7 +26,8 @@ static tq_status verify_pair(const struct verify_run *run, tq_model *reference, 
     const struct cli_options *options = run->options;
     struct cli_progress progress;
     tq_verify_options verify = TQ_VERIFY_OPTIONS_INIT;
-    verify.n_sets = options->samples;
+    verify.n_sets = run->inputs.arrays != NULL ? run->inputs.sets : options->samples;
+    verify.inputs = run->inputs.arrays;
     verify.seed = options->seed;
     verify.signature = options->signature;
     verify.low = options->range_low;
@@ -168,6 +170,13 @@ static enum cli_exit verify(struct verify_run *run) {
                  "of a bundle");
         return failed(run, options->other, &run->error);
     }
+    if (options->data != NULL && bundle)
+        return cli_usage_error(
+            options->command_name,
+            "--input is for single models: 'tfquant inspect --extract' gets them "
+            "out of a bundle");
+    if (verify_read_inputs(options, run->reference, &run->inputs, &run->error) != TQ_OK)
+        return failed(run, run->inputs.culprit, &run->error);
     uint32_t count = 1;
     cli_each_member(run->reference, count_model, &count);
     cli_each_member(run->other, count_model, &count);
@@ -194,6 +203,7 @@ enum cli_exit cli_verify(const struct cli_options *options) {
     free(run.all.list);
     free(run.all.missing);
     free(run.all.additional);
+    verify_inputs_free(&run.inputs);
     tq_model_free(run.other);
     tq_model_free(run.reference);
     return result;

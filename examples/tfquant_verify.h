@@ -21,6 +21,21 @@ struct verified_all {
     uint32_t format;
 };
 
+/* Inputs of the user's, all at once. */
+struct verify_inputs {
+    tq_array *arrays; /* set by set; NULL: none were asked for */
+    uint32_t sets;
+    uint32_t room; /* sets */
+    uint32_t n_inputs;
+    struct data_sets *files;
+    const char *culprit; /* file or folder that a failure is about, or NULL */
+};
+
+/* Reads what the options name, for this model. Free it either way. */
+tq_status verify_read_inputs(const struct cli_options *options, const tq_model *model,
+                             struct verify_inputs *inputs, tq_error *error);
+void verify_inputs_free(struct verify_inputs *inputs);
+
 /* Whether an output is further apart than wanted. */
 bool verify_is_below(const tq_comparison *output, double min_snr);
 

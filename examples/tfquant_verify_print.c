@@ -157,10 +157,11 @@ static void print_range(const tq_verification *v, const tq_verification_info *in
         tq_get_output_comparison(v, (uint32_t)info->worst_output, &c) != TQ_OK || isnan(c.low) ||
         c.differing == 0)
         return;
-    fprintf(file,
-            "Pictures went from 0 to 1 and from -1 to 1; shown is what is further apart, for the "
-            "worst output\nand all layers from %g to %g. --range says what the model wants.\n",
-            c.low, c.high);
+    fprintf(
+        file,
+        "Pictures went from 0 to 1 and from -1 to 1; shown is what is further apart, for the "
+        "worst output\nand all layers from %g to %g. --input-range says what the model wants.\n",
+        c.low, c.high);
 }
 
 static void print_entry(const tq_verification *v, const tq_verification_info *info, bool whole,
