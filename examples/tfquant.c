@@ -145,7 +145,7 @@ static const char verify_help[] =
     "refusal; outputs and layers [{index, name, subgraph, op, op_name, tensor, other_subgraph,\n"
     "other_op, other_op_name, other_tensor, output, type, shape, samples, elements, differing,\n"
     "broken, exact, snr_db, cosine, mean_magnitude, mean_difference, mean_relative_difference,\n"
-    "max_difference, local_snr_db, local_exact, output_snr_db, low, high}].\n"
+    "max_difference, local_snr_db, local_exact, output_snr_db, output_exact, low, high}].\n"
     "Of bundles there are instead members [{path, samples, ... as above, or error}], missing and\n"
     "additional [paths of models]. Numbers are null where there is nothing to say, and an SNR\n"
     "also where it is infinite: because nothing differs (exact), or because a number is finite in\n"

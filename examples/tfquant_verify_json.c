@@ -44,6 +44,7 @@ static void put_comparison(struct json_out *json, uint32_t index, const tq_compa
     json_put_double(json, "local_snr_db", c->local_snr_db);
     json_put_bool(json, "local_exact", is_exact(c->local_snr_db));
     json_put_double(json, "output_snr_db", c->output_snr_db);
+    json_put_bool(json, "output_exact", is_exact(c->output_snr_db));
     json_put_double(json, "low", c->low);
     json_put_double(json, "high", c->high);
     json_close(json, '}');
