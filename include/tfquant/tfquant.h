@@ -671,7 +671,7 @@ typedef struct tq_comparison {
     double local_snr_db;  /* of a layer: of its own error, given what the reference gives its
                              inputs */
     double output_snr_db; /* of worst_output, had the reference this layer alone from the other
-                             model; NaN: not tried */
+                             model, on up to two of the inputs; NaN: not tried */
     double low;  /* black and white of the pictures that these numbers are of, where there were */
     double high; /* two kinds; else NaN */
 } tq_comparison;

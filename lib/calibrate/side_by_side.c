@@ -25,6 +25,7 @@ typedef struct comparer {
     uint64_t done, total; /* runs, for progress */
     /* of the entry at hand */
     const entry *entry;
+    tqi_exec_options how;
     tqi_lockstep lockstep;
     tqi_input_sets sets;
     tqi_compared *layers;
@@ -50,17 +51,17 @@ static tq_status open_entry(comparer *c, const entry *e) {
     static const uint64_t KEEP = 64 << 20;
     const tqi_compare_options *options = c->options;
     /* what one executor keeps, another can't have: with a limit it is better not to */
-    tqi_exec_options how = {.kernels = options->kernels,
-                            .cpu_flags = options->cpu_flags,
-                            .heap = options->heap,
-                            .as_far_as_possible = true,
-                            .keep = options->heap->limit ? 0 : KEEP,
-                            .progress = options->progress ? report : NULL,
-                            .progress_opaque = c};
+    c->how = (tqi_exec_options){.kernels = options->kernels,
+                                .cpu_flags = options->cpu_flags,
+                                .heap = options->heap,
+                                .as_far_as_possible = true,
+                                .keep = options->heap->limit ? 0 : KEEP,
+                                .progress = options->progress ? report : NULL,
+                                .progress_opaque = c};
     c->entry = e;
     c->sets = (tqi_input_sets){.n_inputs = 0};
     TQI_TRY(tqi_lockstep_open(&c->lockstep, c->reference, e->point.subgraph, c->other,
-                              e->point.other_subgraph, &how, c->arena, c->error));
+                              e->point.other_subgraph, &c->how, c->arena, c->error));
     return tqi_input_sets_open(&c->sets, c->lockstep.reference, c->reference, e->point.subgraph,
                                &options->sets, options->heap, c->arena, c->error);
 }
@@ -240,7 +241,10 @@ static tq_status find_in_entry(comparer *c, entry *e, const tqi_compared *worst)
     int32_t found = -1;
     TQI_TRY(open_entry(c, e));
     c->layers = c->result->layers + e->first_layer;
-    tqi_entry_task task = {.lockstep = &c->lockstep,
+    tqi_entry_task task = {.graph = c->reference,
+                           .subgraph = e->point.subgraph,
+                           .how = &c->how,
+                           .lockstep = &c->lockstep,
                            .sets = &c->sets,
                            .layers = c->layers,
                            .output = (uint32_t)worst->output,

@@ -432,6 +432,25 @@ tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_input
     return TQ_OK;
 }
 
+tq_status tqi_exec_fork(tqi_exec *exec, const tqi_exec *from, tq_error *error) {
+    begin(exec);
+    for (uint32_t i = 0; i < exec->s->n_tensors; i++) {
+        const tqi_value *value = &from->slots[i].value;
+        if (!value->data || from->slots[i].storage >= 0)
+            continue;
+        tqi_value *copy = &exec->slots[i].value;
+        TQI_TRY(
+            tqi_value_new(exec->options.heap, value->type, value->rank, value->shape, copy, error));
+        memcpy(copy->data, value->data, tqi_value_bytes(value));
+    }
+    exec->next = from->next;
+    return TQ_OK;
+}
+
+const tqi_value *tqi_exec_value(const tqi_exec *exec, uint32_t tensor) {
+    return &exec->slots[tensor].value;
+}
+
 const tqi_value *tqi_exec_output(const tqi_exec *exec, uint32_t output) {
     static const tqi_value none;
     bool there = output < exec->s->n_outputs && exec->s->outputs[output] >= 0;

@@ -71,6 +71,12 @@ tq_status tqi_exec_begin(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inp
 tq_status tqi_exec_step(tqi_exec *exec, tqi_observe observe, void *opaque, bool *more,
                         tq_error *error);
 
+/* Brings another executor of the same subgraph to where this one is in its run. */
+tq_status tqi_exec_fork(tqi_exec *exec, const tqi_exec *from, tq_error *error);
+/* A tensor that operators to come will read, or a graph output; data NULL: it is not there. Its
+ * numbers may be changed. */
+const tqi_value *tqi_exec_value(const tqi_exec *exec, uint32_t tensor);
+
 /* A graph output, until the next run; data NULL: it was not computed. */
 const tqi_value *tqi_exec_output(const tqi_exec *exec, uint32_t output);
 /* By operator: a tqi_op_state. */
