@@ -18,7 +18,7 @@ struct verify_run {
 /* --- two models --- */
 
 bool verify_is_below(const tq_comparison *output, double min_snr) {
-    return output->sets != 0 && output->snr_db < min_snr; /* no NaN is */
+    return output->sets != 0 && min_snr != 0 && output->snr_db < min_snr; /* no NaN is */
 }
 
 static tq_status verify_pair(const struct verify_run *run, tq_model *reference, tq_model *other,
@@ -30,14 +30,13 @@ static tq_status verify_pair(const struct verify_run *run, tq_model *reference, 
     verify.inputs = run->inputs.arrays;
     verify.seed = options->seed;
     verify.signature = options->signature;
-    verify.low = options->range_low;
-    verify.high = options->range_high;
+    verify.low = options->input_range.ends[0];
+    verify.high = options->input_range.ends[1];
     verify.progress = cli_progress_report;
     verify.progress_opaque = &progress;
     verified->error = (tq_error)TQ_ERROR_INIT;
 
-    cli_progress_start(&progress, options->verbosity >= 0 && isatty(STDERR_FILENO));
-    progress.steps = true;
+    cli_progress_start(&progress, options->verbosity >= 0 && isatty(STDERR_FILENO), "runs");
     const tq_status status =
         tq_verify(reference, other, &verify, &verified->verification, &verified->error);
     cli_progress_stop(&progress);
@@ -45,7 +44,7 @@ static tq_status verify_pair(const struct verify_run *run, tq_model *reference, 
     for (uint32_t i = 0;
          status == TQ_OK && tq_get_output_comparison(verified->verification, i, &output) == TQ_OK;
          i++)
-        verified->below |= verify_is_below(&output, options->min_snr);
+        verified->below |= verify_is_below(&output, options->min_snr_db);
     return status;
 }
 
@@ -170,7 +169,7 @@ static enum cli_exit verify(struct verify_run *run) {
                  "of a bundle");
         return failed(run, options->other, &run->error);
     }
-    if (options->data != NULL && bundle)
+    if (options->inputs != NULL && bundle)
         return cli_usage_error(
             options->command_name,
             "--input is for single models: 'tfquant inspect --extract' gets them "

@@ -58,19 +58,19 @@ static tq_status take_set(void *opaque, uint64_t set, const tq_array *arrays, ui
 
 tq_status verify_read_inputs(const struct cli_options *options, const tq_model *model,
                              struct verify_inputs *inputs, tq_error *error) {
-    const double range[] = {options->range_low, options->range_high};
+    const double *range = options->input_range.is_given ? options->input_range.ends : NULL;
     struct taking taking = {inputs, options->samples != 0 ? options->samples : UINT32_MAX};
     *inputs = (struct verify_inputs){.arrays = NULL};
-    if (options->data == NULL)
+    if (options->inputs == NULL)
         return TQ_OK;
-    tq_status status = data_sets_open(options->data, model, range[0] < range[1] ? range : NULL,
-                                      &inputs->files, error);
+    tq_status status = data_sets_open(options->inputs, model, range, &inputs->files, error);
     if (status == TQ_OK)
         status = data_sets_each(inputs->files, take_set, &taking, error);
     if (status == ENOUGH)
         status = TQ_OK;
     if (status != TQ_OK)
-        inputs->culprit = inputs->files != NULL ? data_sets_culprit(inputs->files) : options->data;
+        inputs->culprit =
+            inputs->files != NULL ? data_sets_culprit(inputs->files) : options->inputs;
     return status;
 }
 

@@ -120,7 +120,8 @@ void verify_json(const struct cli_options *options, const struct verified_all *a
     json_put_string(&json, "reference", options->input);
     json_put_string(&json, "other", options->other);
     json_put_string(&json, "format", cli_format_name(all->format));
-    json_put_double(&json, "min_snr_db", options->min_snr);
+    json_put_double(&json, "min_snr_db",
+                    options->min_snr_db != 0 ? options->min_snr_db : (double)NAN);
     if (all->format == TQ_FORMAT_TFLITE)
         put_verified(&json, &all->list[0]);
     else

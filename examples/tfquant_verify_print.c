@@ -216,7 +216,7 @@ static void print_verified(const struct cli_options *options, const struct verif
     print_skipped(&info, file);
     print_entry(v, &info, whole, file);
     if (verified->below)
-        fprintf(file, "An output is below %g dB.\n", options->min_snr);
+        fprintf(file, "An output is below %g dB.\n", options->min_snr_db);
 }
 
 static void print_paths(FILE *file, const char *what, const char *const *paths, uint32_t count) {

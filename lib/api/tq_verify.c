@@ -21,7 +21,8 @@ static tq_status read_options(const tq_verify_options *given, tq_verify_options 
     if (options->inputs && options->n_sets == 0)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_verify_options has inputs, but no number of sets");
-    if (!isfinite(options->low) || !isfinite(options->high) || options->low > options->high)
+    if (!isfinite(options->low) || !isfinite(options->high) ||
+        (options->low == options->high && options->low != 0))
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_verify_options.low and high are no range");
     options->n_sets = options->n_sets ? options->n_sets : USUAL_SETS;

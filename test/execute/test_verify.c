@@ -573,7 +573,9 @@ static void wrong_arrays_are_refused(void **state) {
     options.n_sets = 0;
     refuse(chain(none), chain(none), &options, "number of sets");
     options = (tq_verify_options)TQ_VERIFY_OPTIONS_INIT;
-    options.low = 1;
+    options.low = options.high = 1;
+    refuse(chain(none), chain(none), &options, "range");
+    options.low = (double)NAN;
     refuse(chain(none), chain(none), &options, "range");
 }
 

@@ -187,7 +187,7 @@ def test_different_models_are_refused():
 @pytest.mark.parametrize(
     "arguments",
     [(), ("a",), ("a", "b", "c"), ("a", "-"), ("a", "b", "--samples", "0"), ("a", "b", "--samples", "x"),
-     ("a", "b", "--min-snr", "x"), ("a", "b", "--input-range", "1,0"), ("a", "b", "--input-range", "1"),
+     ("a", "b", "--min-snr", "x"), ("a", "b", "--input-range", "1,1"), ("a", "b", "--input-range", "1"),
      ("a", "b", "--recipe", "fp16"), ("a", "b", "--seed", "-1")],
 )
 def test_wrong_use(arguments):
