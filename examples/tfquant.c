@@ -2,7 +2,7 @@
 /*
  * The program `tfquant`: libtfquant from the command line, and a proof that its
  * public header is enough. Exit status: 0 done, 1 error, 2 wrong use, 3 nothing
- * to change.
+ * to change, or further apart than wanted.
  */
 #include "tfquant_cli.h"
 
@@ -14,11 +14,12 @@ static const char general_help[] =
     "\n"
     "usage: tfquant quantize INPUT -o OUTPUT [options]   write a smaller model or bundle\n"
     "       tfquant inspect INPUT [options]              show what it holds, or extract a member\n"
+    "       tfquant verify A B [options]                 compare what two models compute\n"
     "       tfquant recipes [options]                    list the ways to make models smaller\n"
     "       tfquant help [COMMAND]                       (or --help behind a command)\n"
     "       tfquant --version\n"
     "\n"
-    "Exit status: 0 done, 1 error, 2 wrong use, 3 nothing to change.\n";
+    "Exit status: 0 done, 1 error, 2 wrong use, 3 nothing to change, or too far apart.\n";
 
 static const char quantize_help[] =
     "usage: tfquant quantize INPUT -o OUTPUT [options]\n"
@@ -136,6 +137,57 @@ static const char inspect_help[] =
     "members}; on standard error when the member goes to standard output.\n"
     "After an error as for 'tfquant quantize'.\n";
 
+static const char verify_help[] =
+    "usage: tfquant verify A B [options]\n"
+    "\n"
+    "Runs the model A and the model B, which was made from it, on the same inputs, and says how\n"
+    "far B's outputs and layers are from A's, and where the error comes from. Both are run by\n"
+    "tfquant itself, which computes with quantized weights as the runtime does. Of two bundles\n"
+    "the models with the same path are compared.\n"
+    "\n"
+    "  -i, --input FOLDER     inputs of your own: .npy files, or raw ones (.raw, .bin) of values\n"
+    "                         alone. Of a model with several inputs NAME.0.npy is for the first,\n"
+    "                         NAME.1.npy for the second and so on; FOLDER may also be one file.\n"
+    "      --samples N        synthetic inputs to run on, 8 if not given; with --input run on the\n"
+    "                         first N only\n"
+    "      --seed N           other synthetic inputs\n"
+    "      --input-range LOW,HIGH\n"
+    "                         what 0 and 255 of pictures become. With --input of uint8 it has to "
+    "be\n"
+    "                         said; else the default is what the model's metadata say, or 0,1 for\n"
+    "                         half of the pictures and -1,1 for the other half, and what is shown "
+    "is\n"
+    "                         the half that is further apart.\n"
+    "      --signature KEY    compare only this signature\n"
+    "      --layers           list all layers in order, not the ten that are furthest apart\n"
+    "      --min-snr DB       exit with 3 if an output is further apart than this\n"
+    "      --max-memory SIZE  fail rather than hold more than this at once\n"
+    "      --max-output SIZE  fail if the deflated members of a bundle become more than this\n"
+    "      --json             print one JSON object instead of text, with all layers\n"
+    "  -q, --quiet            print errors only\n"
+    "  -v, --verbose          whole names\n"
+    "\n"
+    "SNR is 10 log10(sum y^2 / sum (y - y')^2), over all inputs. A layer's own SNR is that of the\n"
+    "error that it makes itself, given what it gets in A; 'alone' is the SNR of the worst output\n"
+    "when only this layer is B's.\n"
+    "\n"
+    "Exit status: 0 compared, 1 error, or no output could be compared, 2 wrong use, 3 an output\n"
+    "has an SNR below --min-snr.\n";
+
+static const char verify_json_help[] =
+    "\n"
+    "The JSON object: tool, version, command, reference, other, format (tflite, zip, litertlm),\n"
+    "min_snr_db, below_min_snr; samples, worst_output, entry_layer (indices, or null),\n"
+    "compared_outputs, compared_layers, unmatched, other_unmatched, skipped, other_skipped,\n"
+    "refusal; outputs and layers [{index, name, subgraph, op, op_name, tensor, other_subgraph,\n"
+    "other_op, other_op_name, other_tensor, output, type, shape, samples, elements, differing,\n"
+    "broken, exact, snr_db, cosine, mean_magnitude, mean_difference, mean_relative_difference,\n"
+    "max_difference, local_snr_db, local_exact, output_snr_db, output_exact, low, high}].\n"
+    "Of bundles there are instead members [{path, samples, ... as above, or error}], missing and\n"
+    "additional [paths of models]. Numbers are null where there is nothing to say, and an SNR\n"
+    "also where it is infinite: because nothing differs (exact), or because a number is finite in\n"
+    "one of both only (broken). After an error as for 'tfquant quantize'.\n";
+
 static const char recipes_help[] =
     "usage: tfquant recipes [--json]\n"
     "\n"
@@ -154,6 +206,7 @@ struct command {
 static const struct command commands[] = {
     {"quantize", CLI_QUANTIZE, quantize_help, quantize_json_help, cli_quantize},
     {"inspect", CLI_INSPECT, inspect_help, "", cli_inspect},
+    {"verify", CLI_VERIFY, verify_help, verify_json_help, cli_verify},
     {"recipes", CLI_RECIPES, recipes_help, "", cli_recipes},
 };
 

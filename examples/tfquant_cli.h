@@ -16,12 +16,14 @@ enum cli_exit {
     CLI_ERROR = 1,
     CLI_USAGE = 2,
     CLI_UNCHANGED = 3,
+    CLI_TOO_FAR = 3, /* by 'verify' */
 };
 
 enum cli_command {
     CLI_QUANTIZE = 1 << 0,
     CLI_INSPECT = 1 << 1,
     CLI_RECIPES = 1 << 2,
+    CLI_VERIFY = 1 << 3,
 };
 
 /* What an option that may be given several times was given, in order. */
@@ -44,17 +46,22 @@ struct cli_options {
     enum cli_command command;
     const char *command_name;
     const char *input;
+    const char *other;              /* the second model of 'verify' */
     const char *output;             /* NULL: not given; "-": standard output */
     const char *recipe;             /* NULL: not given */
     const char *extract;            /* path of the member to extract; NULL: not given */
     struct cli_list member_recipes; /* "PATTERN=RECIPE" */
     struct cli_list data;           /* "FOLDER" or "PATTERN=FOLDER" */
-    struct cli_range input_range;   /* of uint8 data */
+    struct cli_range input_range;   /* of uint8 data, and of synthetic pictures */
     struct cli_target_size target_size;
-    double min_snr_db; /* 0: not given */
-    uint32_t effort;   /* TQ_EFFORT_... */
-    uint32_t target;   /* TQ_TARGET_... */
-    uint32_t threads;  /* 0: one for each processor */
+    double min_snr_db;     /* 0: not given */
+    uint32_t effort;       /* TQ_EFFORT_... */
+    uint32_t target;       /* TQ_TARGET_... */
+    uint32_t samples;      /* 0: not given */
+    uint32_t seed;         /* 0: not given */
+    const char *inputs;    /* folder or file; NULL: synthetic ones */
+    const char *signature; /* NULL: not given */
+    uint32_t threads;      /* 0: one for each processor */
     uint64_t max_memory;
     uint64_t max_output;
     int verbosity; /* -1 for -q, 1 for -v, 2 for -vv */
@@ -62,6 +69,7 @@ struct cli_options {
     bool dry_run;
     bool force;
     bool keep_storage;
+    bool layers; /* all of them */
     bool help;
 };
 
@@ -78,6 +86,7 @@ cli_usage_error(const char *command, const char *format, ...);
 enum cli_exit cli_quantize(const struct cli_options *options);
 enum cli_exit cli_inspect(const struct cli_options *options);
 enum cli_exit cli_recipes(const struct cli_options *options);
+enum cli_exit cli_verify(const struct cli_options *options);
 
 /* Every model is opened here. */
 tq_status cli_load(const struct cli_options *options, tq_model **model, tq_error *error);

@@ -28,9 +28,12 @@ struct option {
     const char *wanted;                          /* what the value is to be, for a message */
 };
 
-enum { ALL = CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES };
+enum { ALL = CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_VERIFY };
 static const char a_size[] =
     "a size (a whole number of bytes above 0, or with K, M, G or T, like 64M)";
+
+static const char a_ratio[] = "a ratio of signal to error (decibels above 0, like 30dB)";
+static const char a_count[] = "a number from 1 to 1000000";
 
 #define AT(member) offsetof(struct cli_options, member)
 static const struct option option_table[] = {
@@ -38,8 +41,14 @@ static const struct option option_table[] = {
     {"recipe", 'r', OPTION_TEXT, CLI_QUANTIZE, AT(recipe), NULL, NULL},
     {"member", 0, OPTION_LIST, CLI_QUANTIZE, AT(member_recipes), value_is_choice,
      "PATTERN=RECIPE, like '*.tflite=fp16'"},
+    {"input", 'i', OPTION_TEXT, CLI_VERIFY, AT(inputs), NULL, NULL},
+    {"samples", 0, OPTION_VALUE, CLI_VERIFY, AT(samples), value_count, a_count},
+    {"seed", 0, OPTION_VALUE, CLI_VERIFY, AT(seed), value_count, a_count},
+    {"signature", 0, OPTION_TEXT, CLI_VERIFY, AT(signature), NULL, NULL},
+    {"min-snr", 0, OPTION_VALUE, CLI_VERIFY, AT(min_snr_db), value_decibels, a_ratio},
+    {"layers", 0, OPTION_FLAG, CLI_VERIFY, AT(layers), NULL, NULL},
     {"data", 0, OPTION_LIST, CLI_QUANTIZE, AT(data), NULL, NULL},
-    {"input-range", 0, OPTION_VALUE, CLI_QUANTIZE, AT(input_range), value_range,
+    {"input-range", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_VERIFY, AT(input_range), value_range,
      "a range (LOW,HIGH, like 0,1 or -1,1)"},
     {"effort", 0, OPTION_VALUE, CLI_QUANTIZE, AT(effort), value_effort,
      "an effort (fast, normal or best)"},
@@ -47,18 +56,20 @@ static const struct option option_table[] = {
      "a target (xnnpack or gpu)"},
     {"target-size", 0, OPTION_VALUE, CLI_QUANTIZE, AT(target_size), value_target_size,
      "a size (bytes, or with K, M, G or T, like 2M; or at most 100% of the input, like 55%)"},
-    {"max-error", 0, OPTION_VALUE, CLI_QUANTIZE, AT(min_snr_db), value_decibels,
-     "a ratio of signal to error (decibels above 0, like 30dB)"},
+    {"max-error", 0, OPTION_VALUE, CLI_QUANTIZE, AT(min_snr_db), value_decibels, a_ratio},
     {"keep-storage", 0, OPTION_FLAG, CLI_QUANTIZE, AT(keep_storage), NULL, NULL},
     {"extract", 0, OPTION_ONCE, CLI_INSPECT, AT(extract), NULL, NULL},
     {"threads", 'T', OPTION_VALUE, CLI_QUANTIZE, AT(threads), value_threads,
      "a number of threads (0 to 1024; 0: one for each processor)"},
-    {"max-memory", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT, AT(max_memory), value_size, a_size},
-    {"max-output", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT, AT(max_output), value_size, a_size},
+    {"max-memory", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, AT(max_memory),
+     value_size, a_size},
+    {"max-output", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, AT(max_output),
+     value_size, a_size},
     {"json", 0, OPTION_FLAG, ALL, AT(json), NULL, NULL},
     {"dry-run", 'n', OPTION_FLAG, CLI_QUANTIZE, AT(dry_run), NULL, NULL},
-    {"quiet", 'q', OPTION_QUIET, CLI_QUANTIZE, AT(verbosity), NULL, NULL},
-    {"verbose", 'v', OPTION_LOUDER, CLI_QUANTIZE | CLI_INSPECT, AT(verbosity), NULL, NULL},
+    {"quiet", 'q', OPTION_QUIET, CLI_QUANTIZE | CLI_VERIFY, AT(verbosity), NULL, NULL},
+    {"verbose", 'v', OPTION_LOUDER, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, AT(verbosity), NULL,
+     NULL},
     {"force", 'f', OPTION_FLAG, CLI_QUANTIZE | CLI_INSPECT, AT(force), NULL, NULL},
     {"help", 'h', OPTION_FLAG, ALL, AT(help), NULL, NULL},
 };
@@ -189,7 +200,11 @@ static bool take_operand(struct cli_options *options, const char *word) {
         cli_usage_error(options->command_name, "takes no file, but got '%s'", word);
         return false;
     }
-    if (options->input != NULL) {
+    if (options->command == CLI_VERIFY && options->other != NULL) {
+        cli_usage_error(options->command_name, "takes two models, but got '%s' as well", word);
+        return false;
+    }
+    if (options->command != CLI_VERIFY && options->input != NULL) {
         cli_usage_error(options->command_name, "takes one model, but got '%s' and '%s'%s",
                         options->input, word,
                         options->command == CLI_QUANTIZE ? " (the output goes behind -o)" : "");
@@ -200,7 +215,10 @@ static bool take_operand(struct cli_options *options, const char *word) {
                         "a model can't come from standard input; name its file");
         return false;
     }
-    options->input = word;
+    if (options->input == NULL)
+        options->input = word;
+    else
+        options->other = word;
     return true;
 }
 
@@ -215,6 +233,10 @@ static bool is_complete(const struct cli_options *options) {
     if (options->command == CLI_QUANTIZE && options->output == NULL && !options->dry_run) {
         cli_usage_error(options->command_name,
                         "no output given: add -o OUTPUT, or --dry-run to see what it would be");
+        return false;
+    }
+    if (options->command == CLI_VERIFY && options->other == NULL) {
+        cli_usage_error(options->command_name, "compare it with which model? Give two paths");
         return false;
     }
     if (options->command == CLI_INSPECT && options->extract == NULL && options->output != NULL) {

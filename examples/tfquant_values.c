@@ -99,6 +99,15 @@ bool value_range(const char *text, void *value) {
     return true;
 }
 
+bool value_count(const char *text, void *value) {
+    const char *end;
+    uint64_t number;
+    if (!read_number(text, &end, &number) || *end != '\0' || number == 0 || number > 1000000)
+        return false;
+    *(uint32_t *)value = (uint32_t)number;
+    return true;
+}
+
 bool value_threads(const char *text, void *value) {
     const char *end;
     uint64_t number;

@@ -14,6 +14,8 @@ bool value_target_size(const char *text, void *value);
 bool value_decibels(const char *text, void *value);
 /* struct cli_range: "-1,1" */
 bool value_range(const char *text, void *value);
+/* uint32_t: "1" to "1000000" */
+bool value_count(const char *text, void *value);
 /* uint32_t: "0" to "1024" */
 bool value_threads(const char *text, void *value);
 /* uint32_t: TQ_EFFORT_... and TQ_TARGET_... by name */

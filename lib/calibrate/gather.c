@@ -12,6 +12,8 @@ enum { MAX_PATCH = 1280, PATCHES = 6000 };
 enum { GIVEN_AT_LEAST = 8, FEWEST_PATCHES = 64 };
 /* However long a run takes. */
 enum { FEWEST_SAMPLES = 4 };
+/* Small models, of a single matrix perhaps, give few patches a run, and run fast. */
+enum { CHEAP_WORK = 100 * 1000 * 1000, MOST_SAMPLES = 256 };
 static const uint64_t GRAM_BUDGET = 192 << 20;
 /* Of samples that are made, beside given ones. */
 static const double SYNTHETIC_WEIGHT = 0.5;
@@ -122,7 +124,12 @@ tq_status tqi_gathering_add(tqi_gathering *g, const tqi_sample *sample, tq_error
 
 uint32_t tqi_affordable(const tqi_gathering *g, uint32_t count, double work) {
     uint32_t fewest = FEWEST_SAMPLES / g->ranges.n;
-    if (!(work > 0) || !(g->work * count > work))
+    if (!(work > 0) || g->runs == 0)
+        return count;
+    double cheap = CHEAP_WORK / (g->work + 1);
+    if (cheap > count)
+        return cheap < MOST_SAMPLES ? (uint32_t)cheap : MOST_SAMPLES;
+    if (!(g->work * count > work))
         return count;
     uint32_t can = (uint32_t)(work / g->work);
     uint32_t most = can > fewest ? can : fewest;
@@ -147,8 +154,8 @@ tq_status tqi_gathering_finish(tqi_gathering *g, uint32_t count, tq_error *error
         return TQ_OK;
     if (g->given)
         TQI_TRY(tqi_statistics_end_set(&g->statistics, 1, error));
-    TQI_TRY(tqi_sample_open(&sample, g->exec, g->graph->subgraphs[g->subgraph].n_inputs,
-                            g->options.heap, error));
+    TQI_TRY(tqi_sample_open(&sample, g->exec, &g->graph->subgraphs[g->subgraph], g->options.heap,
+                            error));
     tq_status status = TQ_OK;
     for (uint32_t i = 0; i < g->ranges.n && status == TQ_OK; i++)
         status = run_range(g, &sample, &g->ranges.list[i], count / g->ranges.n, error);

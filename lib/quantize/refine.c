@@ -230,8 +230,8 @@ static tq_status run_samples(refiner *r, const tqi_gathering *g, tqi_trials *tri
         return TQ_OK;
     }
     tqi_sample sample;
-    TQI_TRY(tqi_sample_open(&sample, g->exec, r->graph->subgraphs[g->subgraph].n_inputs,
-                            r->options->heap, r->error));
+    TQI_TRY(tqi_sample_open(&sample, g->exec, &r->graph->subgraphs[g->subgraph], r->options->heap,
+                            r->error));
     tq_status status = TQ_OK;
     for (uint32_t k = 0; k < g->ranges.n && status == TQ_OK; k++) {
         tqi_synthetic synthetic = {seed, g->ranges.list[k], 2};
