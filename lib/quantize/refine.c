@@ -110,7 +110,8 @@ static tq_status round_by_inputs(const refiner *r, const layer *l, bool *rounded
                      .moments = {.second = covariance},
                      .min = -LARGEST,
                      .max = LARGEST,
-                     .damping = TQI_GPTQ_DAMPING};
+                     .damping = TQI_GPTQ_DAMPING,
+                     .cpu_flags = r->options->cpu_flags};
     tqi_gptq_result result;
     tq_status status = tqi_round_gptq(&task, l->codes, &result, heap, r->error);
     tqi_free(heap, covariance, (size_t)size);
@@ -296,7 +297,8 @@ static tq_status gather(refiner *r) {
 static tq_status refine_subgraph(refiner *r) {
     tqi_statistics_options wanted = {.max_length = r->options->rounding ? MAX_PATCH : 0,
                                      .patches_per_run = PATCHES / r->options->images,
-                                     .gram_budget = GRAM_BUDGET};
+                                     .gram_budget = GRAM_BUDGET,
+                                     .cpu_flags = r->options->cpu_flags};
     TQI_TRY(tqi_statistics_begin(&r->statistics, r->graph, &r->plan->constants, r->subgraph,
                                  &wanted, r->options->heap, r->error));
     tq_status status = gather(r);
