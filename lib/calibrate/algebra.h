@@ -13,8 +13,9 @@ enum { TQI_ALGEBRA_EDGE = 8 }; /* of the squares that products are made of */
 typedef struct tqi_algebra {
     /* gram += the sum, from 0 on, over `count` packed patches: see calibrate/gram.h */
     void (*gram)(float *gram, const float *packed, size_t length, size_t count);
-    void (*gram_channels)(float *gram, const float *packed, size_t taps, size_t channels,
-                          size_t count);
+    /* likewise, gram[triangle of taps][stride], of which these channels */
+    void (*gram_channels)(float *gram, size_t stride, const float *packed, size_t taps,
+                          size_t channels, size_t count);
     /* sums[i] += rows[0][i], += rows[1][i], ...; and the same for squares, unless that is NULL */
     void (*add_rows)(double *sums, double *squares, const float *const *rows, size_t count,
                      size_t n);

@@ -101,6 +101,16 @@ INLINE dv all_d(double x) {
 
 /* ---- grams ---- */
 
+/* Grams are seldom in the cache. */
+INLINE void fetch(const float *x) {
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch(x, 1);
+    __builtin_prefetch(x + PANEL, 1);
+#else
+    (void)x;
+#endif
+}
+
 static void gram_tile(const float *a, const float *b, size_t count, float *tile) {
     enum { PARTS = PANEL / FLOATS };
     fv sums[GRAM_ROWS][PARTS];
@@ -130,16 +140,6 @@ INLINE void add_floats(float *to, const float *from, size_t n) {
         to[i] += from[i];
 }
 
-/* The matrix is seldom in the cache. */
-INLINE void fetch(const float *x) {
-#if defined(__GNUC__) || defined(__clang__)
-    __builtin_prefetch(x, 1);
-    __builtin_prefetch(x + PANEL, 1);
-#else
-    (void)x;
-#endif
-}
-
 static void gram(float *gram, const float *packed, size_t length, size_t count) {
     float tile[GRAM_ROWS * PANEL];
     for (size_t i = 0; i < length; i += GRAM_ROWS) {
@@ -163,8 +163,8 @@ typedef struct taps_tile {
     float *gram;         /* of the first channel */
     const float *packed; /* likewise */
     size_t taps, count;
-    size_t channels; /* of the gram */
-    size_t width;    /* channels that there are */
+    size_t stride; /* of the gram */
+    size_t width;  /* channels that there are */
 } taps_tile;
 
 INLINE void multiply_taps(const taps_tile *t, size_t first_i, size_t first_j, const size_t side) {
@@ -175,6 +175,9 @@ INLINE void multiply_taps(const taps_tile *t, size_t first_i, size_t first_j, co
     for (size_t r = 0; r < side; r++)
         for (size_t s = 0; s < side; s++)
             sums[r][s] = all_f(0);
+    for (size_t r = 0; r < side; r++)
+        for (size_t s = 0; s < side; s++)
+            fetch(t->gram + (tqi_triangle(i + r) + j + s) * t->stride);
     for (size_t n = 0; n < t->count; n++, a += t->taps * PANEL, b += t->taps * PANEL) {
         fv one[SIDE];
         for (size_t r = 0; r < side; r++)
@@ -189,7 +192,7 @@ INLINE void multiply_taps(const taps_tile *t, size_t first_i, size_t first_j, co
     for (size_t r = first_i - i; r < side; r++)
         for (size_t s = first_j - j; s < side && j + s <= i + r; s++) {
             store_f(row, sums[r][s]);
-            add_floats(t->gram + (tqi_triangle(i + r) + j + s) * t->channels, row, t->width);
+            add_floats(t->gram + (tqi_triangle(i + r) + j + s) * t->stride, row, t->width);
         }
 }
 
@@ -204,12 +207,12 @@ static void multiply_all_taps(const taps_tile *t) {
                 multiply_taps(t, i, j, SIDE);
 }
 
-static void gram_channels(float *gram, const float *packed, size_t taps, size_t channels,
-                          size_t count) {
+static void gram_channels(float *gram, size_t stride, const float *packed, size_t taps,
+                          size_t channels, size_t count) {
     for (size_t c = 0; c < channels; c += FLOATS) {
         const float *panel = packed + c / PANEL * PANEL * taps * TQI_GRAM_BLOCK + c % PANEL;
         size_t width = channels - c < FLOATS ? channels - c : FLOATS;
-        multiply_all_taps(&(taps_tile){gram + c, panel, taps, count, channels, width});
+        multiply_all_taps(&(taps_tile){gram + c, panel, taps, count, stride, width});
     }
 }
 

@@ -53,64 +53,101 @@ static uint64_t even_step(uint64_t total) {
     return step;
 }
 
-/* Patches on their way into a gram. */
-enum { READ_AT_ONCE = 8 };
+/* Patches on their way into a gram, or some channels of them where each channel is for itself: the
+ * block is to stay in the cache. */
+enum { READ_AT_ONCE = 8, PACKED_FLOATS = 1 << 16 };
 
 typedef struct block {
+    const tqi_layer_statistics *layer;
+    size_t first, channels;
     float *patches; /* [READ_AT_ONCE][tap][channel] */
     float *packed;  /* by group; see calibrate/gram.h */
     size_t count;
 } block;
 
-static uint64_t packed_floats(const tqi_layer_statistics *layer) {
-    return tqi_layer_share(layer) == 1
-               ? tqi_gram_packed_channels(layer->taps, layer->channels)
-               : (uint64_t)layer->groups * tqi_gram_packed(tqi_layer_length(layer));
+static bool by_channel(const tqi_layer_statistics *layer) {
+    return layer->groups > 1 && tqi_layer_share(layer) == 1;
 }
 
-static void pack_patch(const tqi_layer_statistics *layer, const float *patch, block *b) {
-    size_t taps = layer->taps, channels = layer->channels, share = tqi_layer_share(layer);
-    size_t size = tqi_gram_packed(tqi_layer_length(layer)), at = b->count++;
-    if (share == 1)
-        tqi_gram_pack_channels(b->packed, patch, taps, channels, at);
+static size_t channels_at_once(const tqi_layer_statistics *layer) {
+    size_t panels = PACKED_FLOATS / (TQI_GRAM_BLOCK * TQI_GRAM_PANEL) / layer->taps;
+    size_t channels = (panels > 0 ? panels : 1) * TQI_GRAM_PANEL;
+    return by_channel(layer) && channels < layer->channels ? channels : layer->channels;
+}
+
+static uint64_t packed_floats(const tqi_layer_statistics *layer) {
+    return by_channel(layer) ? tqi_gram_packed_channels(layer->taps, channels_at_once(layer))
+                             : (uint64_t)layer->groups * tqi_gram_packed(tqi_layer_length(layer));
+}
+
+static void pack_patch(const float *patch, block *b) {
+    const tqi_layer_statistics *layer = b->layer;
+    size_t taps = layer->taps, share = tqi_layer_share(layer), at = b->count++;
+    size_t size = tqi_gram_packed(tqi_layer_length(layer));
+    if (by_channel(layer))
+        tqi_gram_pack_channels(b->packed, patch, taps, b->channels, at);
     else
         for (size_t g = 0; g < layer->groups; g++)
-            tqi_gram_pack(b->packed + g * size, patch + g * share, taps, share, channels, at);
+            tqi_gram_pack(b->packed + g * size, patch + g * share, taps, share, b->channels, at);
 }
 
-static void add_block(const tqi_algebra *algebra, const tqi_layer_statistics *layer, block *b) {
+static void add_block(const tqi_algebra *algebra, block *b) {
+    const tqi_layer_statistics *layer = b->layer;
     size_t length = tqi_layer_length(layer), size = tqi_gram_packed(length);
     float *gram = layer->set.gram;
-    if (tqi_layer_share(layer) == 1)
-        algebra->gram_channels(gram, b->packed, layer->taps, layer->channels, b->count);
+    if (by_channel(layer))
+        algebra->gram_channels(gram + b->first, layer->channels, b->packed, layer->taps,
+                               b->channels, b->count);
     else
         for (size_t g = 0; g < layer->groups; g++)
             algebra->gram(gram + g * tqi_triangle(length), b->packed + g * size, length, b->count);
     b->count = 0;
 }
 
-static void gather_gram(const tqi_statistics *s, tqi_layer_statistics *layer,
-                        const tqi_patches *patches, const float *input, block *b) {
-    size_t elements = (size_t)layer->taps * layer->channels;
+static void add_means(const tqi_algebra *algebra, const block *b, size_t n) {
+    const float *rows[READ_AT_ONCE];
+    size_t taps = b->layer->taps, channels = b->layer->channels;
+    bool whole = b->channels == channels; /* then taps lie together */
+    for (size_t t = 0; t < (whole ? 1 : taps); t++) {
+        for (size_t i = 0; i < n; i++)
+            rows[i] = b->patches + (i * taps + t) * b->channels;
+        algebra->add_rows(b->layer->set.patch_means + t * channels + b->first, NULL, rows, n,
+                          whole ? taps * channels : b->channels);
+    }
+}
+
+static void gather_gram(const tqi_statistics *s, const tqi_patches *patches, const float *input,
+                        block *b) {
     uint64_t most = s->options.patches_per_run;
     uint64_t total = tqi_patch_count(patches), step = even_step(total);
     uint64_t wanted = total < most ? total : most;
-    uint64_t at = layer->runs * wanted % total * step % total; /* where the last run ended */
+    uint64_t at = b->layer->runs * wanted % total * step % total; /* where the last run ended */
+    size_t size = b->layer->taps * b->channels;
     for (uint64_t done = 0; done < wanted;) {
-        const float *rows[READ_AT_ONCE];
         size_t n = 0;
         for (; n < READ_AT_ONCE && done < wanted; n++, done++) {
-            rows[n] = b->patches + n * elements;
-            tqi_patch_read(patches, input, at, b->patches + n * elements);
+            tqi_patch_read(patches, input, at, b->first, b->channels, b->patches + n * size);
             at = at + step < total ? at + step : at + step - total;
         }
-        s->algebra.add_rows(layer->set.patch_means, NULL, rows, n, elements);
+        add_means(&s->algebra, b, n);
         for (size_t i = 0; i < n; i++)
-            pack_patch(layer, rows[i], b);
+            pack_patch(b->patches + i * size, b);
         if (b->count == TQI_GRAM_BLOCK || done == wanted)
-            add_block(&s->algebra, layer, b);
+            add_block(&s->algebra, b);
     }
-    layer->set.patches += wanted;
+}
+
+static void gather_grams(const tqi_statistics *s, tqi_layer_statistics *layer,
+                         const tqi_patches *patches, const float *input, float *scratch) {
+    size_t channels = channels_at_once(layer);
+    block b = {.layer = layer, .patches = scratch};
+    b.packed = scratch + (size_t)READ_AT_ONCE * layer->taps * channels;
+    for (; b.first < layer->channels; b.first += channels) {
+        b.channels = layer->channels - b.first < channels ? layer->channels - b.first : channels;
+        gather_gram(s, patches, input, &b);
+    }
+    uint64_t total = tqi_patch_count(patches), most = s->options.patches_per_run;
+    layer->set.patches += total < most ? total : most;
 }
 
 /* False: there is a NaN or an infinity, or something near one. */
@@ -134,16 +171,14 @@ static tq_status gather(tqi_statistics *s, tqi_layer_statistics *layer, const tq
     bool with_gram = layer->gram_state == TQI_GRAM_KEPT;
     uint64_t elements = (uint64_t)layer->taps * layer->channels;
     uint64_t doubles = elements + tqi_patches_scratch(patches), floats = 0;
-    uint64_t raw = elements * READ_AT_ONCE;
     if (with_gram)
-        floats = raw + packed_floats(layer);
+        floats =
+            (uint64_t)READ_AT_ONCE * layer->taps * channels_at_once(layer) + packed_floats(layer);
     uint64_t bytes = doubles * sizeof(double) + floats * sizeof(float);
     double *sums = bytes <= SIZE_MAX ? tqi_alloc(s->heap, (size_t)bytes) : NULL;
     if (!sums)
         return tqi_no_memory(s->heap, bytes, error);
     double energy;
-    float *scratch = (float *)(sums + doubles);
-    block b = {scratch, scratch + raw, 0};
     tq_status status = TQ_OK;
     tqi_patches_sum(patches, &s->algebra, tqi_floats(input), sums + elements, sums, &energy);
     if (!(energy <= MAX_SQUARE * (double)tqi_patch_count(patches)))
@@ -155,7 +190,7 @@ static tq_status gather(tqi_statistics *s, tqi_layer_statistics *layer, const tq
             layer->set.energy += energy;
             layer->set.positions += tqi_patch_count(patches);
             if (with_gram)
-                gather_gram(s, layer, patches, tqi_floats(input), &b);
+                gather_grams(s, layer, patches, tqi_floats(input), (float *)(sums + doubles));
             layer->runs++;
         } else
             layer->skipped++;

@@ -237,23 +237,20 @@ void tqi_patches_sum(const tqi_patches *patches, const tqi_algebra *algebra, con
         }
 }
 
-void tqi_patch_read(const tqi_patches *patches, const float *input, uint64_t position,
-                    float *patch) {
+void tqi_patch_read(const tqi_patches *patches, const float *input, uint64_t position, size_t first,
+                    size_t n, float *patch) {
     const tqi_patch_axis *y = &patches->y, *x = &patches->x;
-    size_t channels = patches->channels;
     uint64_t column = position % x->outputs, line = position / x->outputs;
     uint64_t row = line % y->outputs, image = line / y->outputs;
     for (uint32_t ky = 0; ky < y->taps; ky++) {
         int32_t iy = y->from[row * y->taps + ky];
-        for (uint32_t kx = 0; kx < x->taps; kx++, patch += channels) {
+        for (uint32_t kx = 0; kx < x->taps; kx++, patch += n) {
             int32_t ix = x->from[column * x->taps + kx];
+            uint64_t pixel = (image * y->inputs + (uint32_t)iy) * x->inputs + (uint32_t)ix;
             if (iy < 0 || ix < 0)
-                memset(patch, 0, channels * sizeof *patch);
+                memset(patch, 0, n * sizeof *patch);
             else
-                memcpy(patch,
-                       input + ((image * y->inputs + (uint32_t)iy) * x->inputs + (uint32_t)ix) *
-                                   channels,
-                       channels * sizeof *patch);
+                memcpy(patch, input + pixel * patches->channels + first, n * sizeof *patch);
         }
     }
 }

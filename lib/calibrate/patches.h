@@ -57,8 +57,8 @@ static inline uint64_t tqi_patches_scratch(const tqi_patches *patches) {
 /* sums[tap][channel]: of the elements of all patches; *energy: of their squares. */
 void tqi_patches_sum(const tqi_patches *patches, const tqi_algebra *algebra, const float *input,
                      double *scratch, double *sums, double *energy);
-/* One patch [tap][channel]. */
-void tqi_patch_read(const tqi_patches *patches, const float *input, uint64_t position,
-                    float *patch);
+/* One patch [tap][n], of channels first to first + n - 1. */
+void tqi_patch_read(const tqi_patches *patches, const float *input, uint64_t position, size_t first,
+                    size_t n, float *patch);
 
 #endif

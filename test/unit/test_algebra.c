@@ -103,8 +103,8 @@ static void check_gram_channels(const tqi_algebra *algebra, size_t taps, size_t 
         tqi_gram_pack_channels(packed, patches + n * elements, taps, channels, n);
     }
     gram[sums] = 77;
-    algebra->gram_channels(gram, packed, taps, channels, count);
-    algebra->gram_channels(gram, packed, taps, channels, count);
+    algebra->gram_channels(gram, channels, packed, taps, channels, count);
+    algebra->gram_channels(gram, channels, packed, taps, channels, count);
     for (size_t i = 0, at = 0; i < taps; i++)
         for (size_t j = 0; j <= i; j++)
             for (size_t c = 0; c < channels; c++, at++) {

@@ -101,6 +101,7 @@ static const window_case windows[] = {
     {DEPTHWISE, {2, 8, 8, 4}, {1, 5, 5, 12}, {2, 4, 4, 12}, {2, 2}, {1, 1}, SAME, {1, 1}},
     {DEPTHWISE, {1, 9, 9, 8}, {1, 3, 3, 8}, {1, 5, 5, 8}, {1, 1}, {2, 2}, VALID, {0, 0}},
     {DEPTHWISE, {1, 6, 6, 1}, {1, 3, 3, 2}, {1, 6, 6, 2}, {1, 1}, {1, 1}, SAME, {1, 1}},
+    {DEPTHWISE, {1, 6, 5, 45}, {1, 5, 5, 45}, {1, 6, 5, 45}, {1, 1}, {1, 1}, SAME, {2, 2}},
     {TRANSPOSED, {1, 4, 5, 3}, {2, 3, 3, 3}, {1, 8, 10, 2}, {2, 2}, {1, 1}, SAME, {0, 0}},
     {TRANSPOSED, {1, 4, 5, 3}, {2, 2, 3, 3}, {1, 8, 11, 2}, {2, 2}, {1, 1}, VALID, {0, 0}},
     {TRANSPOSED, {1, 3, 3, 2}, {2, 4, 4, 2}, {1, 3, 3, 2}, {1, 1}, {1, 1}, SAME, {1, 1}},
@@ -458,7 +459,7 @@ static void the_same_bits(void **state) {
     static const window_case dense = {CONV,   {1, 40, 40, 16}, {4, 3, 3, 16}, {1, 40, 40, 4},
                                       {1, 1}, {1, 1},          SAME,          {1, 1}};
     static const window_case depthwise = {
-        DEPTHWISE, {1, 41, 40, 21}, {1, 5, 5, 21}, {1, 21, 20, 21}, {2, 2}, {1, 1}, SAME, {2, 1}};
+        DEPTHWISE, {1, 41, 40, 45}, {1, 5, 5, 45}, {1, 21, 20, 45}, {2, 2}, {1, 1}, SAME, {2, 1}};
     same_bits(&dense, 500);
     same_bits(&depthwise, 300);
 }
