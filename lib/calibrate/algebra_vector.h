@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sums of a level, in vectors of BYTES where the compiler has them; PRODUCT_ROWS and GRAM_ROWS,
- * parts of 8 and 16, say how many rows of sums the registers hold. Included once by a file. */
+ * parts of 8 and 16, say how many rows of sums the registers hold. WIDEN, if there is one, is what
+ * makes doubles of floats, where compilers make a mess of it. Included once by a file. */
 #if !defined(BYTES) || !defined(GRAM_ROWS) || !defined(PRODUCT_ROWS)
 #error "what the vectors are"
 #endif
@@ -23,9 +24,13 @@ typedef int32_t iv __attribute__((vector_size(BYTES)));
 typedef float half __attribute__((vector_size(BYTES / 2)));
 
 INLINE dv widen(const float *x) {
+#ifdef WIDEN
+    return WIDEN(x);
+#else
     half value;
     memcpy(&value, x, sizeof value);
     return __builtin_convertvector(value, dv);
+#endif
 }
 
 /* NaN is never picked for x. */
