@@ -14,19 +14,20 @@ static size_t smaller(size_t a, size_t b) {
 /* ------------------------------------------------------------- products -- */
 
 /* [depth][columns] to strips of EDGE columns, [strip][depth][EDGE], filled up with zeros. */
-static void pack(double *to, tqi_matrix from, size_t depth, size_t columns, double sign) {
-    for (size_t j = 0; j < columns; j += EDGE) {
-        size_t count = smaller(columns - j, EDGE);
-        for (size_t k = 0; k < depth; k++, to += EDGE) {
-            const double *row = from.at + k * from.stride + j;
-            if (count == EDGE)
-                for (size_t e = 0; e < EDGE; e++)
-                    to[e] = sign * row[e];
-            else
-                for (size_t e = 0; e < EDGE; e++)
-                    to[e] = e < count ? sign * row[e] : 0;
-        }
+static void pack(double *to, tqi_matrix from, size_t depth, size_t columns) {
+    size_t rest = columns % EDGE, whole = columns - rest;
+    for (size_t k = 0; k < depth; k++, to += EDGE) {
+        const double *row = from.at + k * from.stride;
+        for (size_t j = 0; j < whole; j += EDGE)
+            memcpy(to + j * depth, row + j, EDGE * sizeof *to);
+        for (size_t e = 0; rest && e < EDGE; e++)
+            to[whole * depth + e] = e < rest ? row[whole + e] : 0;
     }
+}
+
+static void negate(double *x, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        x[i] = -x[i];
 }
 
 /* A tile that is cut off, m x n. */
@@ -64,10 +65,12 @@ void tqi_add_products(const tqi_algebra *algebra, tqi_matrix c, tqi_matrix x, tq
         size_t deep = smaller(depth - k, TQI_DEPTH);
         for (size_t i = 0; i < m; i += TQI_BLOCK) {
             size_t high = smaller(m - i, TQI_BLOCK);
-            pack(packed_x, part(x, k, i), deep, high, sign);
+            pack(packed_x, part(x, k, i), deep, high);
+            if (sign < 0)
+                negate(packed_x, (high + EDGE - 1) / EDGE * EDGE * deep);
             for (size_t j = 0; j < n; j += TQI_BLOCK) {
                 size_t wide = smaller(n - j, TQI_BLOCK);
-                pack(packed_y, part(y, k, j), deep, wide, 1);
+                pack(packed_y, part(y, k, j), deep, wide);
                 add_block(algebra, part(c, i, j), packed_x, packed_y, high, wide, deep);
             }
         }
