@@ -106,13 +106,15 @@ INLINE dv all_d(double x) {
 
 /* ---- grams ---- */
 
-/* Grams are seldom in the cache. */
-INLINE void fetch(const float *x) {
+/* Grams are seldom in the cache. Only a hint, so it may point anywhere. */
+INLINE void fetch(const float *gram, size_t at) {
 #if defined(__GNUC__) || defined(__clang__)
-    __builtin_prefetch(x, 1);
-    __builtin_prefetch(x + PANEL, 1);
+    uintptr_t line = (uintptr_t)gram + at * sizeof *gram;
+    __builtin_prefetch((const void *)line, 1);
+    __builtin_prefetch((const void *)(line + PANEL * sizeof *gram), 1);
 #else
-    (void)x;
+    (void)gram;
+    (void)at;
 #endif
 }
 
@@ -151,7 +153,7 @@ static void gram(float *gram, const float *packed, size_t length, size_t count) 
         const float *a = packed + i / PANEL * PANEL * TQI_GRAM_BLOCK + i % PANEL;
         for (size_t j = 0; j < i + GRAM_ROWS; j += PANEL) {
             for (size_t row = i; row < i + GRAM_ROWS && row < length; row++)
-                fetch(gram + tqi_triangle(row) + j);
+                fetch(gram, tqi_triangle(row) + j);
             gram_tile(a, packed + j * TQI_GRAM_BLOCK, count, tile);
             for (size_t row = i; row < i + GRAM_ROWS && row < length; row++) {
                 size_t columns = row < j ? 0 : row - j < PANEL ? row - j + 1 : PANEL;
@@ -182,7 +184,7 @@ INLINE void multiply_taps(const taps_tile *t, size_t first_i, size_t first_j, co
             sums[r][s] = all_f(0);
     for (size_t r = 0; r < side; r++)
         for (size_t s = 0; s < side; s++)
-            fetch(t->gram + (tqi_triangle(i + r) + j + s) * t->stride);
+            fetch(t->gram, (tqi_triangle(i + r) + j + s) * t->stride);
     for (size_t n = 0; n < t->count; n++, a += t->taps * PANEL, b += t->taps * PANEL) {
         fv one[SIDE];
         for (size_t r = 0; r < side; r++)
