@@ -36,6 +36,23 @@ static const char quantize_help[] =
     "                         another recipe for the models of a bundle whose path PATTERN fits;\n"
     "                         * stands for any characters, / too, and ? for one. May be given\n"
     "                         several times: the first that fits counts.\n"
+    "      --data FOLDER      run the model on the inputs in FOLDER, see below, for recipes that "
+    "ask\n"
+    "                         what layers see; else they take synthetic inputs. Of a bundle with\n"
+    "                         several models: --data PATTERN=FOLDER, several times if you like\n"
+    "      --input-range LOW,HIGH\n"
+    "                         what 0 and 255 stand for in uint8 data for inputs that are float32,\n"
+    "                         like 0,1 or -1,1\n"
+    "      --effort EFFORT    how long recipes that run the model may take: fast, normal (the\n"
+    "                         default), or best\n"
+    "      --target TARGET    what is to run the result: xnnpack (the default: LiteRT on CPUs) or\n"
+    "                         gpu (LiteRT's GPU delegates)\n"
+    "      --target-size SIZE the most accurate result of at most so many bytes: 123456, 1500K, "
+    "2M,\n"
+    "                         or 55% of INPUT\n"
+    "      --max-error DB     the smallest result whose worst output is expected to have this "
+    "ratio\n"
+    "                         of signal to error, or more: 30dB\n"
     "      --keep-storage     deflate models of a ZIP where they were; else they are stored, and\n"
     "                         aligned so that they can be mapped\n"
     "  -f, --force            replace OUTPUT if it is there\n"
@@ -50,22 +67,39 @@ static const char quantize_help[] =
     "  -q, --quiet            print errors only\n"
     "  -v, --verbose          print all constants, with whole names and their operators\n"
     "\n"
+    "FOLDER holds .npy files as NumPy writes them (of floats, which become float32, or of\n"
+    "integers where the model takes integers) and .raw or .bin files (just the bytes of one "
+    "input);\n"
+    "other files are passed over. For a model with one input each file is one set, or several:\n"
+    "[N, 224, 224, 3] for an input [1, 224, 224, 3] is N sets. For a model with several inputs\n"
+    "each set is files NAME.0.npy, NAME.1.npy, ... in the order in which 'tfquant inspect' lists\n"
+    "inputs. FOLDER can be one such file. Values must be scaled as the model expects them.\n"
+    "\n"
     "Exit status: 0 done, 1 error, 2 wrong use, 3 the recipe changes nothing in any model:\n"
     "then nothing is written (except by the recipe 'none', which is done with 0).\n"
-    "\n"
+    "\n";
+
+static const char quantize_json_help[] =
     "The JSON object: tool, version, command, input, output (null in a dry run without -o),\n"
-    "format (tflite, zip, litertlm), recipe, dry_run, changed, written; totals {constants,\n"
-    "quantized, float16, folded, constant_bytes_before, constant_bytes_after,\n"
-    "file_bytes_before, file_bytes_after, ratio, mean_snr_db}; still_float [{reason, constants,\n"
-    "bytes}]; entries [{index, verdict, reason, reason_text, subgraph, tensor, name, op,\n"
-    "op_input, op_name, shape, from_type, to_type, from_sparse, to_sparse, scales, elements,\n"
-    "bytes_before, bytes_after, snr_db, exact}].\n"
+    "format (tflite, zip, litertlm), recipe, effort, target, data_sets (that --data gave), "
+    "dry_run,\n"
+    "changed, written; totals {constants, quantized, float16, folded, constant_bytes_before,\n"
+    "constant_bytes_after, file_bytes_before, file_bytes_after, ratio, mean_snr_db, output_snr_db\n"
+    "(expected of the worst output), plain_output_snr_db (had all been rounded plainly), goal\n"
+    "(none, reached, missed), layers, known_layers (with statistics), refusal (why not all),\n"
+    "runtime_bytes_before, runtime_bytes_after}; still_float [{reason, constants, bytes}]; "
+    "entries\n"
+    "[{index, verdict, reason, reason_text, subgraph, tensor, name, op, op_input, op_name, shape,\n"
+    "from_type, to_type, from_sparse, to_sparse, scales, elements, bytes_before, bytes_after,\n"
+    "snr_db, exact, output_snr_db (with this one alone changed), runtime_bytes, is_dynamic}].\n"
     "Of a bundle, totals also has models and models_changed, and instead of still_float and\n"
-    "entries there is members [{path, recipe, changed, totals, still_float, entries}], one for\n"
-    "each model.\n"
-    "snr_db is null where nothing was converted and where the values are exact; op and op_input\n"
-    "are null where no operator reads it. After an error: tool, version, command, error {status,\n"
-    "code, message, path, system_code, subgraph, op, tensor, offset}, null where not known.\n";
+    "entries there is members [{path, recipe, data_sets, changed, totals, still_float,\n"
+    "entries}], one for each model.\n"
+    "snr_db is null where nothing was converted and where the values are exact, the other ratios\n"
+    "where they were not measured; op and op_input are null where no operator reads it. After an\n"
+    "error: tool, version, command, error {status, code, message, path, system_code, subgraph, "
+    "op,\n"
+    "tensor, offset}, null where not known.\n";
 
 static const char inspect_help[] =
     "usage: tfquant inspect INPUT [--json] [-v]\n"
@@ -92,8 +126,9 @@ static const char inspect_help[] =
     "metadata [{name, buffer, bytes}]; signatures [{key, subgraph, inputs, outputs}]; subgraphs\n"
     "[{index, name, inputs, outputs, tensors [{index, name, type, type_code, shape,\n"
     "shape_signature (where dynamic), buffer, constant_bytes, variable, sparse, quantization\n"
-    "(null, or {dimension, scales, scale, zero_point})}], operators [{index, name, builtin_code,\n"
-    "custom, version, inputs, outputs}]}].\n"
+    "(null, or {dimension, scales, block_size (where scales are per block), scale,\n"
+    "zero_point})}], operators [{index, name, builtin_code, custom, version, inputs,\n"
+    "outputs}]}].\n"
     "Of a bundle: tool, version, command, input, format (zip, litertlm), file_bytes; members\n"
     "[{name, path, kind (model, bundle, directory, other), size, stored_size, deflated}]. Those\n"
     "that are models also have model {as above, from format on}, and bundles format, file_bytes\n"
@@ -112,13 +147,14 @@ struct command {
     const char *name;
     enum cli_command command;
     const char *help;
+    const char *more_help; /* a literal may have 4095 characters */
     enum cli_exit (*run)(const struct cli_options *options);
 };
 
 static const struct command commands[] = {
-    {"quantize", CLI_QUANTIZE, quantize_help, cli_quantize},
-    {"inspect", CLI_INSPECT, inspect_help, cli_inspect},
-    {"recipes", CLI_RECIPES, recipes_help, cli_recipes},
+    {"quantize", CLI_QUANTIZE, quantize_help, quantize_json_help, cli_quantize},
+    {"inspect", CLI_INSPECT, inspect_help, "", cli_inspect},
+    {"recipes", CLI_RECIPES, recipes_help, "", cli_recipes},
 };
 
 static const struct command *find_command(const char *name) {
@@ -135,6 +171,7 @@ static enum cli_exit unknown_command(const char *name) {
 
 static enum cli_exit help(const struct command *command) {
     fputs(command != NULL ? command->help : general_help, stdout);
+    fputs(command != NULL ? command->more_help : "", stdout);
     if (command != NULL && command->command == CLI_QUANTIZE) {
         fputs("\nRecipes:\n", stdout);
         cli_recipes(&(struct cli_options){.command = CLI_RECIPES});

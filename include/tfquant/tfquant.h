@@ -248,12 +248,13 @@ typedef struct tq_tensor_info {
     uint32_t buffer;
     uint32_t is_variable;
     uint32_t is_sparse;
-    uint32_t scales;     /* quantization scales: 0, 1, or one per channel */
+    uint32_t scales;     /* quantization scales: 0, 1, one per channel or one per block */
     uint64_t bytes;      /* of constant data; 0: not a constant */
     int32_t channel_dim; /* quantized dimension */
-    uint32_t reserved;
-    const float *scale;        /* `scales` values; NULL where there are none, and,
-                                  before saving, where they are not computed yet */
+    uint32_t block_size; /* weights in a row with one scale, where scales are per block; else 0 */
+    const float *scale;  /* `scales` values; NULL where there are none, where they are a tensor
+                            of their own (per block), and, before saving, where they are not
+                            computed yet */
     const int64_t *zero_point; /* `scales` values, or NULL */
 } tq_tensor_info;
 
@@ -377,6 +378,39 @@ typedef struct tq_array {
     int32_t type; /* TensorType: FLOAT32, INT32, INT64 or BOOL */
 } tq_array;
 
+typedef struct tq_stats_options {
+    uint32_t struct_size;
+    uint32_t subgraph; /* whose inputs are given; 0: the main one */
+} tq_stats_options;
+#define TQ_STATS_OPTIONS_INIT                                                                      \
+    { sizeof(tq_stats_options), 0 }
+
+/* For a model that was loaded (of a bundle: for one of its members); `options` may be NULL. It
+ * keeps what it needs of the model, which may be freed before it. TQ_ERR_UNSUPPORTED: this library
+ * was built without what runs models. */
+TQ_API tq_status tq_stats_create(const tq_model *model, const tq_stats_options *options,
+                                 tq_stats **stats, tq_error *error);
+/* Runs the model on one set of inputs, in the order of the subgraph's inputs, with the subgraph's
+ * types, and shapes but for dynamic dimensions. Nothing of the arrays is kept but statistics, and
+ * copies of the first few sets, to judge results by. What can't be run is left out: see
+ * tq_stats_info. Not from two threads at once. */
+TQ_API tq_status tq_stats_add(tq_stats *stats, const tq_array *inputs, uint32_t n_inputs,
+                              tq_error *error);
+
+typedef struct tq_stats_info {
+    uint32_t struct_size;
+    uint32_t sets;       /* of inputs that were added */
+    uint32_t layers;     /* operators with weights */
+    uint32_t known;      /* of these, with statistics */
+    uint32_t operators;  /* of the subgraph */
+    uint32_t refused;    /* of these, that can't be run */
+    const char *refusal; /* why the first of them can't; "": there is none */
+} tq_stats_info;
+TQ_API tq_status tq_get_stats_info(const tq_stats *stats, tq_stats_info *info);
+
+/* NULL is allowed. */
+TQ_API void tq_stats_free(tq_stats *stats);
+
 /* ------------------------------------------------------------ quantize -- */
 
 /* A recipe for some models of a bundle. In `pattern` a '*' stands for any bytes, '/'
@@ -415,16 +449,17 @@ typedef struct tq_quantize_options {
                                                `recipe` where none does. A pattern that
                                                fits no model: TQ_ERR_INVALID_ARGUMENT */
     uint32_t n_member_recipes;
-    uint32_t effort;              /* TQ_EFFORT_... */
-    uint32_t target;              /* TQ_TARGET_... */
-    uint32_t n_stats;             /* length of `stats` */
-    const tq_stats *const *stats; /* each for the model that it was made from; a model
-                                     without any runs on synthetic inputs */
-    uint64_t target_size;         /* bytes of the whole file that are not to be exceeded:
-                                     the most accurate result that fits. 0: none */
-    double min_snr_db;            /* of the worst output, as far as the library can tell:
-                                     the smallest result that has it. 0: none */
-    tq_progress progress;         /* NULL: none; counts steps, not bytes */
+    uint32_t effort;        /* TQ_EFFORT_... */
+    uint32_t target;        /* TQ_TARGET_... */
+    uint32_t n_stats;       /* length of `stats` */
+    tq_stats *const *stats; /* each for the model that it was made from, and ended
+                               by this: nothing can be added then. A model
+                               without any runs on synthetic inputs */
+    uint64_t target_size;   /* bytes of the whole file that are not to be exceeded:
+                               the most accurate result that fits. 0: none */
+    double min_snr_db;      /* of the worst output, as far as the library can tell:
+                               the smallest result that has it. 0: none */
+    tq_progress progress;   /* NULL: none; counts steps, not bytes */
     void *progress_opaque;
     const tq_runner *runner; /* NULL: all in the calling thread */
 } tq_quantize_options;
@@ -464,7 +499,7 @@ enum {
     TQ_REASON_COMPOSITE = 9,          /* inside a composite's decomposition */
     TQ_REASON_RUNTIME_REFUSES = 10,   /* the runtime has no kernel for the result */
     TQ_REASON_NOT_FINITE = 11,        /* NaN or infinity among the values */
-    TQ_REASON_OUT_OF_RANGE = 12,      /* values beyond float16 */
+    TQ_REASON_OUT_OF_RANGE = 12,      /* values, or scales of blocks, beyond float16 */
     TQ_REASON_SPARSE_IS_SMALLER = 13, /* the sparse form is smaller than any result */
     TQ_REASON_UNUSED = 14,            /* no operator reads it */
     TQ_REASON_BAD_SIZE = 15,          /* its buffer does not hold its shape */
@@ -501,7 +536,7 @@ typedef struct tq_report_entry {
     int32_t to_type;
     uint32_t from_sparse;
     uint32_t to_sparse;
-    uint32_t scales; /* of the result: 0, 1, or one per channel */
+    uint32_t scales; /* of the result: 0, 1, one per channel or one per block */
     uint64_t elements;
     uint64_t bytes_before; /* data, scales, zero points, sparse indices */
     uint64_t bytes_after;

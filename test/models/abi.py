@@ -42,7 +42,7 @@ ModelInfo = struct(
 TensorInfo = struct(
     "TensorInfo", ("type", i32), ("name", c.c_char_p), ("rank", u32), ("signature_rank", u32),
     ("shape", c.POINTER(i32)), ("shape_signature", c.POINTER(i32)), ("buffer", u32), ("is_variable", u32),
-    ("is_sparse", u32), ("scales", u32), ("bytes", u64), ("channel_dim", i32), ("reserved", u32),
+    ("is_sparse", u32), ("scales", u32), ("bytes", u64), ("channel_dim", i32), ("block_size", u32),
     ("scale", c.POINTER(c.c_float)), ("zero_point", c.POINTER(i64)),
 )
 RecipeInfo = struct("RecipeInfo", ("is_default", u32), ("name", c.c_char_p), ("summary", c.c_char_p))
