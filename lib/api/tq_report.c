@@ -146,6 +146,8 @@ static void count(const tq_model *model, tally *t) {
     tq_report_totals *totals = &t->totals;
     totals->changed |= model->result.changed;
     totals->layers += model->refinement.layers;
+    if (model->refinement.goal > totals->goal)
+        totals->goal = model->refinement.goal;
     totals->known_layers += model->refinement.known;
     if (!totals->refusal[0] && model->refinement.refusal)
         totals->refusal = model->refinement.refusal;
@@ -197,6 +199,9 @@ tq_status tq_get_report_totals(const tq_report *report, tq_report_totals *totals
                .plain_error = NAN};
     count_all(model, &t);
     t.totals.mean_snr_db = t.measured ? t.snr / t.measured : (double)NAN;
+    if (model->target_size > 0)
+        t.totals.goal =
+            t.totals.file_bytes_after <= model->target_size ? TQ_GOAL_REACHED : TQ_GOAL_MISSED;
     t.totals.output_snr_db = output_snr(t.error);
     t.totals.plain_output_snr_db = output_snr(t.plain_error);
     return tqi_fill_struct(totals, &t.totals, sizeof t.totals);

@@ -191,6 +191,7 @@ static tq_status gather(tqi_statistics *s, tqi_layer_statistics *layer, const tq
             layer->set.positions += tqi_patch_count(patches);
             if (with_gram)
                 gather_grams(s, layer, patches, tqi_floats(input), (float *)(sums + doubles));
+            layer->inputs += input->elements;
             layer->runs++;
         } else
             layer->skipped++;

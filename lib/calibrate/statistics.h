@@ -47,6 +47,7 @@ typedef struct tqi_layer_statistics {
     uint32_t taps, channels, groups;
     tqi_gram_state gram_state;
     uint32_t runs;
+    uint64_t inputs;  /* elements of the operator's input, over all runs */
     uint32_t skipped; /* runs with shapes that don't fit, NaN or infinity */
     float output_min, output_max;
     tqi_moments set, total;

@@ -35,6 +35,7 @@ typedef struct tqi_refinement {
         *errors; /* by constant: noise over signal of the outputs, were it alone changed; or NULL */
     double error, plain_error; /* of the worst output with all changes; NaN: not measured */
     uint32_t layers, known;    /* operators that statistics were wanted of, and are there of */
+    uint32_t goal;             /* TQ_GOAL_... */
     const char *refusal;       /* why the first operator that can't be run can't; or "" */
 } tqi_refinement;
 

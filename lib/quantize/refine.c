@@ -46,6 +46,10 @@ typedef struct refiner {
     uint32_t n_layers;
     int32_t *same; /* by layer: the first with its weights, or -1 */
     tqi_item *items;
+    tqi_policy policy;
+    tqi_decision *first_decisions; /* by constant: the plan as it was made */
+    float **own_biases;            /* by layer: before heads were corrected */
+    tqi_gathering **gathered;      /* by subgraph; NULL: none */
     steps steps;
     tqi_cancel cancel;         /* the same for rounding */
     tqi_new_bias *head_biases; /* of heads that are no int8 layers */
@@ -147,8 +151,8 @@ typedef struct judge {
     refiner *r;
     uint32_t subgraph;
     const uint32_t *list; /* of layers, one by one; NULL: trials are WHOLE_TRIALS */
-    uint32_t n;
-    tqi_value *values; /* of the changes */
+    bool dynamic;         /* each of them as a dynamic range operator */
+    tqi_value *values;    /* of the changes */
     tqi_value *biases;
     uint32_t n_values, n_biases;
     tqi_heads *heads; /* to be observed, or NULL */
@@ -172,12 +176,14 @@ static void add_bias(judge *j, uint32_t op, uint32_t input, const float *values,
     changes[(*n)++] = (tqi_change){op, input, bias};
 }
 
-static tq_status add_layer(judge *j, const tqi_layer *l, bool plain, tqi_change *changes,
-                           uint32_t *n, tq_error *error) {
+static tq_status add_layer(judge *j, const tqi_layer *l, bool plain, bool dynamic,
+                           tqi_change *changes, uint32_t *n, tq_error *error) {
     enum { WEIGHTS = 1 };
     tqi_value *values = &j->values[j->n_values];
     TQI_TRY(tqi_layer_values(l, &j->r->context, plain, values, error));
     changes[(*n)++] = (tqi_change){l->op, WEIGHTS, values};
+    if (dynamic)
+        changes[(*n)++] = (tqi_change){l->op, 0, NULL};
     if (l->bias && !plain)
         add_bias(j, l->op, (uint32_t)l->bias_input, l->bias, l->channels, changes, n);
     j->n_values++;
@@ -190,12 +196,15 @@ static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes,
     refiner *r = j->r;
     drop_values(j);
     if (j->list)
-        return add_layer(j, &r->layers[j->list[trial]], false, changes, n, error);
+        return add_layer(j, &r->layers[j->list[trial]], false, j->dynamic, changes, n, error);
     for (uint32_t i = 0; i < r->n_layers; i++) {
         const tqi_layer *l = &r->layers[i];
-        if (l->subgraph == j->subgraph && l->ready &&
-            (trial == ALL_PLAIN || is_int8(r, l->constant)))
-            TQI_TRY(add_layer(j, l, trial == ALL_PLAIN, changes, n, error));
+        if (l->subgraph != j->subgraph || !l->ready)
+            continue;
+        bool dynamic = r->plan->decisions[l->constant].action == TQI_ACTION_DYNAMIC;
+        if (trial == ALL_PLAIN || is_int8(r, l->constant))
+            TQI_TRY(add_layer(j, l, trial == ALL_PLAIN, dynamic && trial != ALL_PLAIN, changes, n,
+                              error));
     }
     for (uint32_t i = 0; trial != ALL_PLAIN && i < r->n_head_biases; i++) {
         const tqi_new_bias *b = &r->head_biases[i];
@@ -248,14 +257,14 @@ static tq_status run_samples(refiner *r, const tqi_gathering *g, tqi_trials *tri
 
 /* NULL `list`: the whole model; `results` has an element for each trial. */
 static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *list, uint32_t n,
-                            tqi_heads *heads, uint32_t count, tqi_trial *results) {
+                            bool dynamic, tqi_heads *heads, uint32_t count, tqi_trial *results) {
     tqi_heap *heap = r->options->heap;
-    judge j = {.r = r, .subgraph = g->subgraph, .list = list, .n = n, .heads = heads};
+    judge j = {.r = r, .subgraph = g->subgraph, .list = list, .dynamic = dynamic, .heads = heads};
     uint32_t layers = list ? 1 : r->n_layers, biases = layers + (list ? 0 : r->n_head_biases);
     tqi_trials trials = {.n_trials = list    ? n
                                      : heads ? 1
                                              : (uint32_t)WHOLE_TRIALS,
-                         .most = 2 * layers + biases,
+                         .most = 3 * layers + biases,
                          .make = make_changes,
                          .observe = heads ? observe_heads : NULL,
                          .opaque = &j,
@@ -308,11 +317,37 @@ static tq_status judge_layers(refiner *r, const tqi_gathering *g) {
     if (n == 0 || count == 0)
         return TQ_OK;
     TQI_NEW(r->arena, &results, n, r->error);
-    TQI_TRY(run_trials(r, g, list, n, NULL, count, results));
+    TQI_TRY(run_trials(r, g, list, n, false, NULL, count, results));
     for (uint32_t i = 0; i < n; i++) {
         r->items[list[i]].error = results[i].sum;
         r->out->errors[r->layers[list[i]].constant] = results[i].worst;
     }
+    return TQ_OK;
+}
+
+/* Those that int8 arithmetic makes faster are tried with it. */
+static tq_status judge_dynamic(refiner *r, const tqi_gathering *g) {
+    const tqi_subgraph *s = &r->graph->subgraphs[g->subgraph];
+    uint32_t *list = NULL, n = 0;
+    tqi_trial *results = NULL;
+    TQI_NEW(r->arena, &list, r->n_layers, r->error);
+    for (uint32_t i = 0; i < r->n_layers; i++) {
+        const tqi_layer *l = &r->layers[i];
+        const tqi_layer_statistics *known = tqi_statistics_layer(&g->statistics, l->op);
+        if (l->subgraph != g->subgraph || !l->ready)
+            continue;
+        uint64_t weights = r->plan->constants.list[l->constant].elements;
+        r->items[i].gain = tqi_dynamic_gain(r->graph, s, &s->operators[l->op], known, weights);
+        if (r->items[i].gain > 0)
+            list[n++] = i;
+    }
+    uint32_t count = trials_for(r, g, n);
+    if (n == 0 || count == 0)
+        return TQ_OK;
+    TQI_NEW(r->arena, &results, n, r->error);
+    TQI_TRY(run_trials(r, g, list, n, true, NULL, count, results));
+    for (uint32_t i = 0; i < n; i++)
+        r->items[list[i]].dynamic_error = results[i].sum;
     return TQ_OK;
 }
 
@@ -321,7 +356,7 @@ static tq_status judge_whole(refiner *r, const tqi_gathering *g) {
     if (r->pace->wholes == 0)
         return TQ_OK;
     uint32_t count = tqi_affordable(g, r->pace->wholes, r->pace->work / (1 + WHOLE_TRIALS));
-    TQI_TRY(run_trials(r, g, NULL, 0, NULL, count, results));
+    TQI_TRY(run_trials(r, g, NULL, 0, false, NULL, count, results));
     r->out->error = results[ALL_AS_REFINED].worst;
     r->out->plain_error = results[ALL_PLAIN].worst;
     return TQ_OK;
@@ -364,9 +399,7 @@ static tq_status correct_heads(refiner *r, const tqi_gathering *g) {
     if (heads.n == 0 || r->pace->wholes == 0)
         return TQ_OK;
     uint32_t count = tqi_affordable(g, r->pace->samples, r->pace->work / 2);
-    TQI_NEW(r->arena, &r->head_biases, heads.n, r->error);
-    r->n_head_biases = 0;
-    TQI_TRY(run_trials(r, g, NULL, 0, &heads, count, results));
+    TQI_TRY(run_trials(r, g, NULL, 0, false, &heads, count, results));
     for (uint32_t i = 0; i < heads.n; i++) {
         const tqi_head *head = &heads.list[i];
         float *values;
@@ -379,33 +412,60 @@ static tq_status correct_heads(refiner *r, const tqi_gathering *g) {
 
 /* ---- choosing ---- */
 
-static tq_status choose(refiner *r) {
-    uint32_t n = 0;
-    tqi_item *items = NULL;
-    tqi_policy policy = {r->graph, r->plan, r->options->recipe->float_budget, r->options->heap};
-    TQI_NEW(r->arena, &items, r->n_layers, r->error);
+/* Layers with the same weights are one item. */
+static tq_status make_items(refiner *r) {
+    tqi_policy *p = &r->policy;
+    *p = (tqi_policy){r->graph, r->plan, r->options->heap, NULL, 0};
+    TQI_NEW(r->arena, &p->items, r->n_layers, r->error);
     for (uint32_t i = 0; i < r->n_layers; i++) {
         const tqi_layer *l = &r->layers[i];
         tqi_item *item = &r->items[i];
         item->constant = l->constant;
         item->weight_error = l->ready && l->sums.signal > 0 ? l->sums.noise / l->sums.signal : 0;
-        if (r->same[i] >= 0)
-            r->items[r->same[i]].error += item->error;
+        if (r->same[i] < 0)
+            continue;
+        tqi_item *first = &r->items[r->same[i]];
+        first->error += item->error;
+        first->dynamic_error += item->dynamic_error;
+        first->gain += item->gain;
     }
     for (uint32_t i = 0; i < r->n_layers; i++)
         if (r->same[i] < 0)
-            items[n++] = r->items[i];
-    TQI_TRY(tqi_policy_islands(&policy, items, n, r->error));
+            p->items[p->n++] = r->items[i];
+    return tqi_policy_fill_in(p, r->error);
+}
+
+/* From the plan as it was made. */
+static void reset_decisions(refiner *r) {
+    memcpy(r->plan->decisions, r->first_decisions,
+           r->plan->constants.count * sizeof *r->first_decisions);
+}
+
+static void follow_first(refiner *r) {
     for (uint32_t i = 0; i < r->n_layers; i++)
-        if (r->same[i] >= 0) {
-            const tqi_decision *first = &r->plan->decisions[r->layers[r->same[i]].constant];
-            if (first->reason == TQ_REASON_TOO_NOISY)
-                r->plan->decisions[r->layers[i].constant] = *first;
-        }
+        if (r->same[i] >= 0)
+            r->plan->decisions[r->layers[i].constant] =
+                r->plan->decisions[r->layers[r->same[i]].constant];
+}
+
+/* What dynamic operators may add to the error, noise over signal: as much as is there without them,
+ * or what nobody will mind. */
+static const double DYNAMIC_ERROR = 1e-3, DYNAMIC_FACTOR = 2;
+
+static tq_status choose(refiner *r, uint64_t most_bytes, double most_error, bool *reached) {
+    const tqi_policy *p = &r->policy;
+    reset_decisions(r);
+    if (r->options->recipe->speeds)
+        TQI_TRY(tqi_policy_dynamic(p, DYNAMIC_ERROR, DYNAMIC_FACTOR, r->error));
+    TQI_TRY(most_error > 0 ? tqi_policy_error(p, most_error, reached, r->error)
+                           : tqi_policy_bytes(p, most_bytes, reached, r->error));
+    follow_first(r);
     return TQ_OK;
 }
 
 static void hand_over(refiner *r) {
+    r->out->n_biases = 0;
+    memset(r->out->constants, 0, r->plan->constants.count * sizeof *r->out->constants);
     for (uint32_t i = 0; i < r->n_layers; i++) {
         const tqi_layer *l = &r->layers[i];
         if (!l->ready || !is_int8(r, l->constant))
@@ -415,19 +475,8 @@ static void hand_over(refiner *r) {
             r->out->biases[r->out->n_biases++] =
                 (tqi_new_bias){l->subgraph, l->op, (uint32_t)l->bias_input, l->bias, l->channels};
     }
-}
-
-static tq_status hand_over_heads(refiner *r) {
-    tqi_refinement *out = r->out;
-    tqi_new_bias *all = NULL;
-    if (r->n_head_biases == 0)
-        return TQ_OK;
-    TQI_NEW(r->arena, &all, out->n_biases + r->n_head_biases + r->plan->constants.count, r->error);
-    memcpy(all, out->biases, out->n_biases * sizeof *all);
-    memcpy(all + out->n_biases, r->head_biases, r->n_head_biases * sizeof *all);
-    out->biases = all;
-    out->n_biases += r->n_head_biases;
-    return TQ_OK;
+    for (uint32_t i = 0; i < r->n_head_biases; i++)
+        r->out->biases[r->out->n_biases++] = r->head_biases[i];
 }
 
 /* ---- subgraphs ---- */
@@ -448,7 +497,8 @@ static tq_status refine_with(refiner *r, tqi_gathering *g) {
     TQI_TRY(tqi_gathering_finish(g, r->pace->samples, r->error));
     TQI_TRY(keep_refusal(r, g));
     TQI_TRY(round_layers(r, g));
-    return judge_layers(r, g);
+    TQI_TRY(judge_layers(r, g));
+    return r->options->recipe->speeds ? judge_dynamic(r, g) : TQ_OK;
 }
 
 static tqi_gathering *given_for(const refiner *r, uint32_t subgraph) {
@@ -481,7 +531,7 @@ static bool has_work(const refiner *r, uint32_t subgraph) {
     return false;
 }
 
-static tq_status refine_all(refiner *r, tqi_gathering *made) {
+static tq_status gather_all(refiner *r, tqi_gathering *made) {
     for (uint32_t i = 0; i < r->graph->n_subgraphs; i++) {
         tqi_gathering *g = given_for(r, i);
         if (!is_entry(r->graph, i) || !has_work(r, i))
@@ -490,20 +540,99 @@ static tq_status refine_all(refiner *r, tqi_gathering *made) {
             g = &made[i];
             TQI_TRY(open_gathering(r, i, g));
         }
+        r->gathered[i] = g;
         TQI_TRY(refine_with(r, g));
     }
-    if (r->options->recipe->mixes)
-        TQI_TRY(choose(r));
+    return TQ_OK;
+}
+
+/* Heads are corrected, and the whole is judged, for the decisions as they are now. */
+static tq_status settle(refiner *r) {
+    r->n_head_biases = 0;
+    r->out->error = r->out->plain_error = NAN;
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (r->layers[i].bias)
+            memcpy(r->layers[i].bias, r->own_biases[i], r->layers[i].channels * sizeof(float));
     for (uint32_t i = 0; i < r->graph->n_subgraphs; i++) {
-        const tqi_gathering *g = given_for(r, i) ? given_for(r, i) : &made[i];
-        if (!g->graph)
+        const tqi_gathering *g = r->gathered[i];
+        if (!g)
             continue;
         TQI_TRY(correct_heads(r, g));
-        TQI_TRY(hand_over_heads(r));
         if (isnan(r->out->error)) /* the first one stands for all */
             TQI_TRY(judge_whole(r, g));
     }
+    hand_over(r);
     return TQ_OK;
+}
+
+static tq_status measure(refiner *r, uint64_t *size) {
+    hand_over(r);
+    return r->options->measure(r->options->measure_opaque, size, r->error);
+}
+
+/* The sizes of a plan's constants are known exactly, that of the file around them only when it is
+ * laid out. */
+static tq_status aim_at_size(refiner *r) {
+    enum { ROUNDS = 12 };
+    uint64_t target = r->options->target_size, size = 0, best = 0, best_bytes = 0;
+    uint64_t file = tqi_policy_file(&r->policy), least = tqi_policy_least(&r->policy);
+    uint64_t most = target > file - least ? target - (file - least) : 0;
+    bool reached;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        TQI_TRY(choose(r, most, 0, &reached));
+        TQI_TRY(measure(r, &size));
+        if (size <= target && size > best) {
+            best = size;
+            best_bytes = most;
+        }
+        if (size > target && size - target < most)
+            most -= size - target;
+        else if (size < target && target - size > target / 200 && i < ROUNDS / 2)
+            most += target - size;
+        else
+            break;
+    }
+    if (best > 0 && size != best)
+        TQI_TRY(choose(r, best_bytes, 0, &reached));
+    r->out->goal = best > 0 ? TQ_GOAL_REACHED : TQ_GOAL_MISSED;
+    return settle(r);
+}
+
+/* Errors of layers only add up nearly. */
+static tq_status aim_at_error(refiner *r) {
+    enum { ROUNDS = 6 };
+    double target = pow(10, -r->options->min_snr_db / 10), most = target;
+    bool reached = false;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        TQI_TRY(choose(r, 0, most, &reached));
+        TQI_TRY(settle(r));
+        if (isnan(r->out->error) || !reached || r->out->error <= target)
+            break;
+        most *= 0.8 * target / r->out->error;
+    }
+    r->out->goal = r->out->error <= target ? TQ_GOAL_REACHED : TQ_GOAL_MISSED;
+    return TQ_OK;
+}
+
+static tq_status refine_all(refiner *r, tqi_gathering *made) {
+    bool reached;
+    TQI_TRY(gather_all(r, made));
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (r->layers[i].bias) {
+            TQI_NEW(r->arena, &r->own_biases[i], r->layers[i].channels, r->error);
+            memcpy(r->own_biases[i], r->layers[i].bias, r->layers[i].channels * sizeof(float));
+        }
+    if (!r->options->recipe->mixes)
+        return settle(r);
+    TQI_TRY(make_items(r));
+    if (r->options->target_size > 0)
+        return aim_at_size(r);
+    if (r->options->min_snr_db > 0)
+        return aim_at_error(r);
+    uint64_t budget =
+        (uint64_t)((double)tqi_policy_file(&r->policy) * r->options->recipe->float_budget);
+    TQI_TRY(choose(r, tqi_policy_least(&r->policy) + budget, 0, &reached));
+    return settle(r);
 }
 
 tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph *graph,
@@ -525,9 +654,17 @@ tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph
                             options->recipe->corrects_biases,
                             NULL};
     *refinement = (tqi_refinement){.error = NAN, .plain_error = NAN, .refusal = ""};
+    uint32_t operators = 0;
+    for (uint32_t i = 0; i < graph->n_subgraphs; i++)
+        operators += graph->subgraphs[i].n_operators;
     TQI_NEW(arena, &refinement->constants, plan->constants.count, error);
-    TQI_NEW(arena, &refinement->biases, plan->constants.count, error);
+    TQI_NEW(arena, &refinement->biases, (uint64_t)plan->constants.count + operators, error);
     TQI_NEW(arena, &refinement->errors, plan->constants.count, error);
+    TQI_NEW(arena, &r.first_decisions, plan->constants.count, error);
+    TQI_NEW(arena, &r.own_biases, plan->constants.count, error);
+    TQI_NEW(arena, &r.head_biases, operators, error);
+    TQI_NEW(arena, &r.gathered, graph->n_subgraphs, error);
+    memcpy(r.first_decisions, plan->decisions, plan->constants.count * sizeof *plan->decisions);
     for (uint32_t i = 0; i < plan->constants.count; i++)
         refinement->errors[i] = NAN;
     TQI_TRY(find_layers(&r));
@@ -535,12 +672,10 @@ tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph
     r.cancel = (tqi_cancel){is_cancelled, &r.steps};
     count_steps(&r);
     for (uint32_t i = 0; i < r.n_layers; i++)
-        r.items[i].error = NAN;
+        r.items[i].error = r.items[i].dynamic_error = NAN;
     tqi_gathering *made = NULL;
     TQI_NEW(arena, &made, graph->n_subgraphs, error);
     tq_status status = refine_all(&r, made);
-    if (status == TQ_OK)
-        hand_over(&r);
     r.steps.done = r.steps.total;
     if (status == TQ_OK && r.steps.progress && tell(&r.steps))
         status = tqi_fail(error, TQ_ERR_CANCELLED, "cancelled");

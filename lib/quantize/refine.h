@@ -16,6 +16,11 @@ typedef struct tqi_refine_options {
     uint32_t effort;             /* TQ_EFFORT_... */
     tqi_gathering *const *given; /* statistics by subgraph, instead of synthetic samples; NULLs, or
                                     NULL */
+    uint64_t target_size;        /* of the file; 0: none */
+    double min_snr_db;           /* of the worst output; 0: none */
+    /* The size of the file as plan and refinement are now. */
+    tq_status (*measure)(void *opaque, uint64_t *size, tq_error *error);
+    void *measure_opaque;
     tq_progress progress;
     void *progress_opaque;
 } tqi_refine_options;

@@ -34,6 +34,7 @@ struct tq_recipe {
     /* int8 only where it is smaller; float16 among it where it pays, with so much of the file */
     bool mixes;
     double float_budget;
+    bool speeds; /* int8 arithmetic where the target is faster by it */
 };
 
 /* The rule's mode; COPY where no rule names the operator. */
