@@ -22,7 +22,7 @@ typedef struct pace {
 } pace;
 
 static const pace paces[] = {
-    [TQ_EFFORT_NORMAL] = {32, 4, 8, TQI_ROUND_INPUTS, 1e11},
+    [TQ_EFFORT_NORMAL] = {32, 8, 8, TQI_ROUND_INPUTS, 1e11},
     [TQ_EFFORT_FAST] = {2, 0, 0, TQI_ROUND_SUMS, 0},
     [TQ_EFFORT_BEST] = {64, 16, 32, TQI_ROUND_INPUTS, 1e13},
 };
@@ -307,9 +307,11 @@ static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *
 /* Each of n layers runs what is behind it again: half of all, on average. */
 static uint32_t trials_for(const refiner *r, const tqi_gathering *g, uint32_t n) {
     double all = g->work * n / 2;
-    if (all * g->ranges.n > 3 * r->pace->work)
+    double most = 2 * r->pace->work;
+    if (all * g->ranges.n > most)
         return 0;
-    return all * r->pace->trials > r->pace->work ? g->ranges.n : r->pace->trials;
+    uint32_t count = all * r->pace->trials > most ? (uint32_t)(most / all) : r->pace->trials;
+    return count - count % g->ranges.n;
 }
 
 static tq_status judge_layers(refiner *r, const tqi_gathering *g) {

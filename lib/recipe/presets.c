@@ -23,7 +23,7 @@ static const tq_recipe presets[] = {
      .corrects_biases = true,
      .rounds_by_inputs = true,
      .mixes = true,
-     .float_budget = 0.055},
+     .float_budget = 0.054},
     {.name = "int8-fast",
      .summary = "as int8, with activations quantized by the runtime for the operators that are "
                 "faster by it, as far as accuracy allows",
@@ -32,7 +32,7 @@ static const tq_recipe presets[] = {
      .corrects_biases = true,
      .rounds_by_inputs = true,
      .mixes = true,
-     .float_budget = 0.055,
+     .float_budget = 0.054,
      .speeds = true},
 #endif
     {.name = "weight_only_wi8_afp32",
