@@ -238,7 +238,7 @@ static tq_status read_string(reader *r, tqi_json_string *string) {
     size_t n = 0;
     TQI_NEW(r->arena, &text, raw_length(r) + 1, r->error);
     while (!take(r, '"')) {
-        uint32_t code;
+        uint32_t code = 0;
         size_t size = at_end(r) ? 0 : character(r, r->at);
         if (at_end(r) || (peek(r) < 0x20 && size > 0))
             return expected(r, "the rest of a string");
