@@ -93,10 +93,11 @@ def test_bias_correction_alone_changes_biases_and_no_code(executor, base):
     assert all(before[name].isdisjoint(after[name]) for name in before), "a bias is as it was"
 
 
+@pytest.mark.parametrize("stem", ("conv_fc_mnist", "face_landmark"))
 @pytest.mark.parametrize("rounding", ("sums", "inputs"))
 @pytest.mark.parametrize("base", BASES)
-def test_rounding_alone_changes_codes_and_no_scale_or_bias(executor, base, rounding):
-    path = corpus("conv_fc_mnist")
+def test_rounding_alone_changes_codes_and_no_scale_or_bias(executor, base, rounding, stem):
+    path = corpus(stem)
     plain, output = tool.expect(path, base).model, quantize(path, base, rounding=rounding).model
     before, after = int8_constants(plain), int8_constants(output)
     assert before.keys() == after.keys()
@@ -135,6 +136,14 @@ def test_rounding_by_inputs_is_more_accurate(executor, stem, pictures, base, gai
     notes.append(f"{stem} {base}: " + ", ".join(f"{name} {db:.1f} dB" for name, db in found.items()))
     assert found["by inputs"] > found["rounded plainly"] + gain
     assert found["with biases"] > found["rounded plainly"] + gain
+
+
+def test_dynamic_layers_are_judged_as_such(executor):
+    """What rounding activations costs is in the report, for plain rounding too."""
+    path = corpus("face_landmark")
+    weights, dynamic = (quantize(path, base, rounding="inputs", bias_correction=True).report["totals"] for base in BASES)
+    assert dynamic["plain_output_snr_db"] < weights["plain_output_snr_db"] - 3
+    assert dynamic["output_snr_db"] < weights["output_snr_db"] - 6
 
 
 @pytest.mark.parametrize("base", BASES)
