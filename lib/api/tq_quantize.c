@@ -185,6 +185,7 @@ static tq_status refine(tq_model *model, const tq_recipe *recipe, const recipe_c
                                   .heap = model->input->heap,
                                   .recipe = recipe,
                                   .effort = choices->options->effort,
+                                  .target = choices->options->target,
                                   .target_size = target_of(model, choices),
                                   .min_snr_db = choices->options->min_snr_db,
                                   .measure = measure,
@@ -206,7 +207,8 @@ static tq_status plan_and_apply(const tq_model *model, const recipe_choice *choi
     if (tqi_is_bundle(model))
         return quantize_members(model, choices, result, error);
     const tq_recipe *recipe = choose(choices, model->input->path);
-    TQI_TRY(tqi_plan_make(&result->plan, &model->input->graph, recipe, &result->arena, error));
+    TQI_TRY(tqi_plan_make(&result->plan, &model->input->graph, recipe, choices->options->target,
+                          &result->arena, error));
     TQI_TRY(refine(result, recipe, choices, error));
     return tqi_model_apply(result, error);
 }

@@ -1,10 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "quantize/bias_correction.h"
 
+/* What usually is: codes side by side with one scale. Sums in lanes, which have an order too. */
+static double correction_of_codes(const float *weights, const int8_t *codes, double scale,
+                                  const double *mean, size_t taps) {
+    enum { LANES = 8 };
+    double lanes[LANES] = {0}, sum = 0;
+    size_t t = 0;
+    for (; t + LANES <= taps; t += LANES)
+        for (size_t l = 0; l < LANES; l++)
+            lanes[l] += (scale * codes[t + l] - (double)weights[t + l]) * mean[t + l];
+    for (; t < taps; t++)
+        sum += (scale * codes[t] - (double)weights[t]) * mean[t];
+    for (size_t l = 0; l < LANES; l++)
+        sum += lanes[l];
+    return sum;
+}
+
 static double correction(const tqi_bias_task *task, size_t group, size_t row) {
     const tqi_weight_rows *at = &task->rows;
     const double *mean = task->mean + group * at->taps;
     double sum = 0;
+    if (!task->values && at->tap_stride == 1 && at->scale_block == 0) {
+        size_t first = tqi_weight_at(at, group, row, 0);
+        return correction_of_codes(task->weights + first, task->codes + first,
+                                   (double)tqi_scale_at(at, group, row, 0), mean, at->taps);
+    }
     for (size_t t = 0; t < at->taps; t++) {
         size_t i = tqi_weight_at(at, group, row, t);
         double used = task->values

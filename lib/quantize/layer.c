@@ -123,16 +123,27 @@ static bool set_scales(const work *w) {
 
 /* ---- rounding ---- */
 
+/* Fills in the sums too. */
 static void round_plainly(const work *w) {
-    const tqi_layer *l = w->layer;
+    tqi_layer *l = w->layer;
     const float *values = tqi_floats(&w->weights);
-    for (size_t g = 0; g < l->rows.groups; g++)
-        for (size_t row = 0; row < l->rows.rows; row++)
-            for (size_t t = 0; t < l->rows.taps; t++) {
-                size_t at = tqi_weight_at(&l->rows, g, row, t);
-                l->codes[at] = (int8_t)tqi_plain_code(values[at], tqi_scale_at(&l->rows, g, row, t),
-                                                      -LARGEST, LARGEST);
-            }
+    const tqi_kernels *k = w->context->kernels;
+    if (l->rows.tap_stride == 1)
+        for (size_t c = 0; c < l->channels; c++) {
+            tqi_sums sums = {0, 0};
+            size_t at = c * l->rows.row_stride;
+            k->quantize_f32_s8(values + at, l->codes + at, l->rows.taps, l->scales[c], &sums);
+            l->sums.signal += sums.signal;
+            l->sums.noise += sums.noise;
+        }
+    else
+        for (size_t g = 0; g < l->rows.groups; g++)
+            for (size_t row = 0; row < l->rows.rows; row++)
+                for (size_t t = 0; t < l->rows.taps; t++) {
+                    size_t at = tqi_weight_at(&l->rows, g, row, t);
+                    l->codes[at] = (int8_t)tqi_plain_code(
+                        values[at], tqi_scale_at(&l->rows, g, row, t), -LARGEST, LARGEST);
+                }
 }
 
 /* A lack of memory, or of sense in the numbers, leaves a simpler way. */
@@ -206,7 +217,8 @@ static tq_status round_weights(const work *w) {
     bool done = false;
     if (w->context->rounding == TQI_ROUND_INPUTS)
         TQI_TRY(round_by_inputs(w, &done));
-    if (!done && w->context->rounding != TQI_ROUND_PLAIN)
+    /* kernels of one tap have no sums to keep */
+    if (!done && w->context->rounding != TQI_ROUND_PLAIN && w->known->taps > 1)
         TQI_TRY(round_sums(w, &done));
     if (!done)
         round_plainly(w);
@@ -292,7 +304,8 @@ static tq_status round_layer(const work *w, const tqi_layer *same) {
     } else {
         TQI_TRY(round_weights(w));
     }
-    l->sums = sum_errors(w);
+    if (l->sums.signal == 0)
+        l->sums = sum_errors(w);
     TQI_TRY(correct_bias(w));
     l->ready = true;
     return TQ_OK;

@@ -17,10 +17,6 @@ static const tqi_constant *constant_of(const tqi_policy *p, const tqi_item *item
     return &p->plan->constants.list[item->constant];
 }
 
-static bool is_dynamic(const tqi_policy *p, const tqi_item *item) {
-    return p->plan->decisions[item->constant].action == TQI_ACTION_DYNAMIC;
-}
-
 /* ---- bytes and errors ---- */
 
 static uint64_t bytes_of(const tqi_policy *p, const tqi_item *item, tqi_form form) {
@@ -41,7 +37,7 @@ static bool is_allowed(const tqi_policy *p, const tqi_item *item, tqi_form form)
     const tqi_constant *c = constant_of(p, item);
     if (form == TQI_FORM_INT8)
         return true;
-    if (is_dynamic(p, item))
+    if (item->is_dynamic)
         return false;
     return form == TQI_FORM_FLOAT16 || (c->stored_type == TQI_TYPE_FLOAT32 && !c->sparse);
 }
@@ -50,7 +46,7 @@ static double error_of(const tqi_policy *p, const tqi_item *item, tqi_form form)
     const tqi_constant *c = constant_of(p, item);
     switch (form) {
     case TQI_FORM_INT8:
-        return is_dynamic(p, item) ? item->dynamic_error : item->error;
+        return item->is_dynamic ? item->dynamic_error : item->error;
     case TQI_FORM_FLOAT16:
         return c->stored_type == TQI_TYPE_FLOAT16 ? 0 : item->error * FLOAT16_NOISE;
     default:
@@ -151,7 +147,9 @@ tq_status tqi_policy_dynamic(const tqi_policy *p, double bound, double factor, t
         if (sum + list[i].more > most)
             continue;
         sum += list[i].more;
-        p->plan->decisions[p->items[list[i].item].constant].action = TQI_ACTION_DYNAMIC;
+        tqi_item *item = &p->items[list[i].item];
+        item->is_dynamic = true;
+        p->plan->decisions[item->constant].action = TQI_ACTION_DYNAMIC;
     }
     tqi_free(p->heap, list, size);
     return TQ_OK;

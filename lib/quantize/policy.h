@@ -21,6 +21,7 @@ typedef struct tqi_item {
     /* as a dynamic range operator: */
     double dynamic_error; /* NaN: not to be */
     double gain;          /* multiplications that it is faster by; not above 0: not faster */
+    bool is_dynamic;      /* chosen to be */
 } tqi_item;
 
 typedef struct tqi_policy {

@@ -95,6 +95,11 @@ static void count_steps(refiner *r) {
         r->context.cancel = &r->cancel;
 }
 
+/* Only the delegate for CPUs rounds activations. */
+static bool speeds(const refiner *r) {
+    return r->options->recipe->speeds && r->options->target == TQ_TARGET_XNNPACK;
+}
+
 /* ---- layers ---- */
 
 static bool same_weights(const refiner *r, const tqi_layer *a, const tqi_layer *b) {
@@ -201,7 +206,8 @@ static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes,
         const tqi_layer *l = &r->layers[i];
         if (l->subgraph != j->subgraph || !l->ready)
             continue;
-        bool dynamic = r->plan->decisions[l->constant].action == TQI_ACTION_DYNAMIC;
+        bool dynamic = r->plan->decisions[l->constant].action == TQI_ACTION_DYNAMIC &&
+                       r->options->target != TQ_TARGET_GPU;
         if (trial == ALL_PLAIN || is_int8(r, l->constant))
             TQI_TRY(add_layer(j, l, trial == ALL_PLAIN, dynamic && trial != ALL_PLAIN, changes, n,
                               error));
@@ -455,7 +461,9 @@ static const double DYNAMIC_ERROR = 1e-3, DYNAMIC_FACTOR = 2;
 static tq_status choose(refiner *r, uint64_t most_bytes, double most_error, bool *reached) {
     const tqi_policy *p = &r->policy;
     reset_decisions(r);
-    if (r->options->recipe->speeds)
+    for (uint32_t i = 0; i < p->n; i++)
+        p->items[i].is_dynamic = false;
+    if (speeds(r))
         TQI_TRY(tqi_policy_dynamic(p, DYNAMIC_ERROR, DYNAMIC_FACTOR, r->error));
     TQI_TRY(most_error > 0 ? tqi_policy_error(p, most_error, reached, r->error)
                            : tqi_policy_bytes(p, most_bytes, reached, r->error));
@@ -498,7 +506,7 @@ static tq_status refine_with(refiner *r, tqi_gathering *g) {
     TQI_TRY(keep_refusal(r, g));
     TQI_TRY(round_layers(r, g));
     TQI_TRY(judge_layers(r, g));
-    return r->options->recipe->speeds ? judge_dynamic(r, g) : TQ_OK;
+    return speeds(r) ? judge_dynamic(r, g) : TQ_OK;
 }
 
 static tqi_gathering *given_for(const refiner *r, uint32_t subgraph) {

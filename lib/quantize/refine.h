@@ -14,6 +14,7 @@ typedef struct tqi_refine_options {
     tqi_heap *heap;
     const tq_recipe *recipe;
     uint32_t effort;             /* TQ_EFFORT_... */
+    uint32_t target;             /* TQ_TARGET_... */
     tqi_gathering *const *given; /* statistics by subgraph, instead of synthetic samples; NULLs, or
                                     NULL */
     uint64_t target_size;        /* of the file; 0: none */

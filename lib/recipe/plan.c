@@ -27,6 +27,7 @@ enum { DENSIFY_BYTES = 320 };
 typedef struct planner {
     const tqi_graph *graph;
     const tq_recipe *recipe;
+    uint32_t target;
     tqi_plan *plan;
     bool *in_composite; /* by subgraph: it is a decomposition */
 } planner;
@@ -64,11 +65,26 @@ typedef struct demand {
     bool weight, bias, other, custom; /* kinds of uses */
     bool conflict;                    /* weights of different dimensions or modes */
     bool refused;                     /* by the runtime */
+    bool elsewhere;                   /* another form was taken for the target's sake */
 } demand;
+
+/* GPU delegates (LiteRT f6745779, August 2026) take no DEQUANTIZE by channel (version 5); int8
+ * filters of convolutions they take directly, and unpack them. FULLY_CONNECTED with either form
+ * fails in ML Drift (LiteRT#9277, LiteRT#9523), and what is left they all take as float16. */
+static tqi_mode mode_for_gpu(const planner *p, const tqi_subgraph *s, const tqi_operator *op,
+                             tqi_mode mode) {
+    int32_t builtin = tqi_builtin(p->graph, op);
+    if (mode == TQI_MODE_COPY || mode == TQI_MODE_FLOAT16)
+        return mode;
+    bool convolution = builtin == TQI_OP_CONV_2D || builtin == TQI_OP_DEPTHWISE_CONV_2D;
+    return convolution && tqi_runs_hybrid(p->graph, s, op) ? TQI_MODE_DYNAMIC : TQI_MODE_FLOAT16;
+}
 
 static void add_weight(const planner *p, const tqi_subgraph *s, const tqi_operator *op,
                        uint32_t input, demand *d) {
-    tqi_mode mode = tqi_recipe_mode(p->recipe, tqi_builtin(p->graph, op));
+    tqi_mode wanted = tqi_recipe_mode(p->recipe, tqi_builtin(p->graph, op));
+    tqi_mode mode = p->target == TQ_TARGET_GPU ? mode_for_gpu(p, s, op, wanted) : wanted;
+    d->elsewhere = d->elsewhere || (mode != wanted && mode == TQI_MODE_FLOAT16);
     int32_t dim = tqi_channel_dim(p->graph, s, op, input);
     if (d->weight && (mode != d->mode || dim != d->channel_dim))
         d->conflict = true;
@@ -202,8 +218,13 @@ static tqi_decision decide(const planner *p, const tqi_constant *c) {
         return keep(d.weight || d.other ? TQ_REASON_NOT_COVERED
                     : d.custom          ? TQ_REASON_CUSTOM_OPERATOR
                                         : TQ_REASON_BIAS);
-    if (d.mode == TQI_MODE_FLOAT16)
-        return decide_float16(p, c, &d);
+    if (d.mode == TQI_MODE_FLOAT16) {
+        tqi_decision decision = decide_float16(p, c, &d);
+        if (d.elsewhere &&
+            (decision.reason == TQ_REASON_NONE || decision.reason == TQ_REASON_FLOAT16_ALREADY))
+            decision.reason = TQ_REASON_TARGET_REFUSES;
+        return decision;
+    }
     return decide_integers(p, c, &d);
 }
 
@@ -228,8 +249,8 @@ static tq_status find_composites(planner *p, tqi_arena *arena, tq_error *error) 
 }
 
 tq_status tqi_plan_make(tqi_plan *plan, const tqi_graph *graph, const tq_recipe *recipe,
-                        tqi_arena *arena, tq_error *error) {
-    planner p = {graph, recipe, plan, NULL};
+                        uint32_t target, tqi_arena *arena, tq_error *error) {
+    planner p = {graph, recipe, target, plan, NULL};
     TQI_TRY(tqi_find_constants(graph, arena, &plan->constants, error));
     TQI_TRY(find_composites(&p, arena, error));
     TQI_NEW(arena, &plan->decisions, plan->constants.count, error);

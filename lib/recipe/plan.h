@@ -27,8 +27,9 @@ typedef struct tqi_plan {
     tqi_decision *decisions; /* by constant */
 } tqi_plan;
 
+/* `target`: TQ_TARGET_... */
 tq_status tqi_plan_make(tqi_plan *plan, const tqi_graph *graph, const tq_recipe *recipe,
-                        tqi_arena *arena, tq_error *error);
+                        uint32_t target, tqi_arena *arena, tq_error *error);
 /* A constant can't be encoded after all: it is left alone, for this reason. */
 void tqi_plan_refuse(tqi_plan *plan, uint32_t constant, uint32_t reason);
 

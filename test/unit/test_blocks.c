@@ -273,7 +273,8 @@ static void given_codes_are_kept(void **state) {
     reader_open(&r, source);
     tqi_arena_init(&edits, &r.heap);
     tqi_kernels_init(&kernels, 0);
-    assert_ok(tqi_plan_make(&plan, &r.graph, recipe(), &r.arena, &error), &error);
+    assert_ok(tqi_plan_make(&plan, &r.graph, recipe(), TQ_TARGET_XNNPACK, &r.arena, &error),
+              &error);
     assert_int_equal(plan.constants.count, 2);
     assert_int_equal(plan.decisions[1].action, TQI_ACTION_DYNAMIC_INT4);
     assert_int_equal(plan.decisions[1].block, BLOCK);
