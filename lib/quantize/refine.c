@@ -195,6 +195,16 @@ static tq_status add_layer(judge *j, const tqi_layer *l, bool plain, bool dynami
     return TQ_OK;
 }
 
+static tq_status add_halves(judge *j, const tqi_layer *l, tqi_change *changes, uint32_t *n,
+                            tq_error *error) {
+    enum { WEIGHTS = 1 };
+    tqi_value *values = &j->values[j->n_values];
+    TQI_TRY(tqi_layer_halves(l, &j->r->context, values, error));
+    changes[(*n)++] = (tqi_change){l->op, WEIGHTS, values};
+    j->n_values++;
+    return TQ_OK;
+}
+
 static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes, uint32_t *n,
                               tq_error *error) {
     judge *j = opaque;
@@ -211,6 +221,8 @@ static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes,
         if (trial == ALL_PLAIN || is_int8(r, l->constant))
             TQI_TRY(add_layer(j, l, trial == ALL_PLAIN, dynamic && trial != ALL_PLAIN, changes, n,
                               error));
+        else if (r->plan->decisions[l->constant].action == TQI_ACTION_FLOAT16)
+            TQI_TRY(add_halves(j, l, changes, n, error));
     }
     for (uint32_t i = 0; trial != ALL_PLAIN && i < r->n_head_biases; i++) {
         const tqi_new_bias *b = &r->head_biases[i];
