@@ -85,7 +85,9 @@ static void open_scene(scene *s, tqi_rounding rounding, bool corrects_bias) {
     small_load(&s->run, &m, NULL, 0);
     tqi_arena_init(&s->arena, &s->run.heap);
     assert_ok(tq_recipe_create("weight_only_wi8_afp32", &recipe, &s->error), &s->error);
-    assert_ok(tqi_plan_make(&s->plan, &s->run.graph, recipe, &s->arena, &s->error), &s->error);
+    assert_ok(
+        tqi_plan_make(&s->plan, &s->run.graph, recipe, TQ_TARGET_XNNPACK, &s->arena, &s->error),
+        &s->error);
     tq_recipe_free(recipe);
     assert_ok(gather(s), &s->error);
     s->context =
@@ -169,8 +171,8 @@ static void plain_rounding_is_plain(void **state) {
             signal += (double)w * (double)w;
             noise += d * d;
         }
-        assert_true(fabs(l->sums.signal - signal) < 1e-9 * signal);
-        assert_true(fabs(l->sums.noise - noise) < 1e-9 * noise);
+        assert_true(fabs(l->sums.signal - signal) < 1e-5 * signal);
+        assert_true(fabs(l->sums.noise - noise) < 1e-5 * noise);
         for (int plain = 0; plain < 2; plain++)
             tqi_value_free(&s.run.heap, &values[plain]);
     }
@@ -207,7 +209,7 @@ static void twins_share_codes(void **state) {
         check_bias(&s, first, bias[0]);
         check_bias(&s, twin, bias[1]);
         assert_memory_not_equal(first->bias, twin->bias, sizeof bias[0]);
-        assert_true(twin->sums.noise == first->sums.noise);
+        assert_true(fabs(twin->sums.noise - first->sums.noise) < 1e-5 * first->sums.noise);
         close_scene(&s);
         /* of one that came to nothing there is nothing to share */
         open_scene(&s, r, true);

@@ -58,13 +58,14 @@ static void open_scene(scene *s, bool half, const double *errors) {
     small_load(&s->run, &m, NULL, 0);
     tqi_arena_init(&s->arena, &s->run.heap);
     assert_ok(tq_recipe_create("int8", &recipe, &error), &error);
-    assert_ok(tqi_plan_make(&s->plan, &s->run.graph, recipe, &s->arena, &error), &error);
+    assert_ok(tqi_plan_make(&s->plan, &s->run.graph, recipe, TQ_TARGET_XNNPACK, &s->arena, &error),
+              &error);
     tq_recipe_free(recipe);
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->plan.constants.count; i++)
         if (s->plan.decisions[i].action == TQI_ACTION_WEIGHT_ONLY) {
             assert_true(n < LAYERS);
-            s->items[n] = (tqi_item){i, errors[n], 1e-4, NAN, 0};
+            s->items[n] = (tqi_item){i, errors[n], 1e-4, NAN, 0, false};
             n++;
         }
     assert_int_equal(n, LAYERS);
