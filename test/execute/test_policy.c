@@ -227,6 +227,26 @@ static void unknown_errors_are_like_others(void **state) {
     close_scene(&s);
 }
 
+/* Scores that are left out may depend on a layer that nothing else does: room that is left is for
+ * it. */
+static void what_nobody_sees_comes_last(void **state) {
+    (void)state;
+    scene s;
+    tq_error error = TQ_ERROR_INIT;
+    open_scene(&s, false, (double[]){1e-9, 0, 1e-9, 1e-9});
+    s.items[1].weight_error = 1;
+    assert_ok(tqi_policy_fill_in(&s.policy, &error), &error);
+    assert_true(fit(&s, LAYERS * INT8 + 3 * (FLOAT16 - INT8)));
+    assert_actions(&s, (tqi_action[]){H, W, H, H});
+    close_scene(&s);
+    open_scene(&s, false, (double[]){1e-9, 0, 1e-9, 1e-9});
+    s.items[1].weight_error = 1e-4;
+    assert_ok(tqi_policy_fill_in(&s.policy, &error), &error);
+    assert_true(fit(&s, LAYERS * FLOAT32));
+    assert_actions(&s, (tqi_action[]){K, K, K, K});
+    close_scene(&s);
+}
+
 /* ---- dynamic ---- */
 
 static void dynamic_stays_within_its_bound(void **state) {
@@ -310,6 +330,7 @@ int main(void) {
         cmocka_unit_test(float16_stays_float16),
         cmocka_unit_test(errors_are_held_by_few_bytes),
         cmocka_unit_test(unknown_errors_are_like_others),
+        cmocka_unit_test(what_nobody_sees_comes_last),
         cmocka_unit_test(dynamic_stays_within_its_bound),
         cmocka_unit_test(dynamic_takes_the_cheapest_first),
         cmocka_unit_test(each_allocation_may_fail),
