@@ -245,8 +245,8 @@ static void end_set(tqi_trials *trials) {
         tqi_heads_end_set(j->heads);
 }
 
-/* None of these have statistics seen. */
-enum { JUDGING_SEED = 2, HEADS_SEED = 3 };
+/* None of these have statistics seen, and the whole is judged on what no choice was made by. */
+enum { JUDGING_SEED = 2, HEADS_SEED = 3, WHOLE_SEED = 4 };
 
 static tq_status run_samples(refiner *r, const tqi_gathering *g, tqi_trials *trials, uint32_t seed,
                              uint32_t count) {
@@ -307,7 +307,11 @@ static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *
     if (status == TQ_OK)
         status = tqi_trials_begin(&trials, j.exec, r->graph, g->subgraph, heap, r->error);
     if (status == TQ_OK)
-        status = run_samples(r, g, &trials, heads ? HEADS_SEED : JUDGING_SEED, count);
+        status = run_samples(r, g, &trials,
+                             heads  ? HEADS_SEED
+                             : list ? JUDGING_SEED
+                                    : WHOLE_SEED,
+                             count);
     tqi_trials_finish(&trials);
     drop_values(&j);
     tqi_trials_free(&trials);
