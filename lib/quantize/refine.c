@@ -200,6 +200,16 @@ static tq_status add_layer(judge *j, const tqi_layer *l, bool plain, bool dynami
     return TQ_OK;
 }
 
+static tq_status add_halves(judge *j, const tqi_layer *l, tqi_change *changes, uint32_t *n,
+                            tq_error *error) {
+    enum { WEIGHTS = 1 };
+    tqi_value *values = &j->values[j->n_values];
+    TQI_TRY(tqi_layer_halves(l, &j->r->context, values, error));
+    changes[(*n)++] = (tqi_change){l->op, WEIGHTS, values};
+    j->n_values++;
+    return TQ_OK;
+}
+
 static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes, uint32_t *n,
                               tq_error *error) {
     judge *j = opaque;
@@ -219,6 +229,8 @@ static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes,
             rounds_activations(r, plain ? r->first_decisions : r->plan->decisions, l->constant);
         if (plain || is_int8(r, l->constant))
             TQI_TRY(add_layer(j, l, plain, dynamic, changes, n, error));
+        else if (r->plan->decisions[l->constant].action == TQI_ACTION_FLOAT16)
+            TQI_TRY(add_halves(j, l, changes, n, error));
     }
     for (uint32_t i = 0; trial != ALL_PLAIN && i < r->n_head_biases; i++) {
         const tqi_new_bias *b = &r->head_biases[i];
@@ -241,8 +253,8 @@ static void end_set(tqi_trials *trials) {
         tqi_heads_end_set(j->heads);
 }
 
-/* None of these have statistics seen. */
-enum { JUDGING_SEED = 2, HEADS_SEED = 3 };
+/* None of these have statistics seen, and the whole is judged on what no choice was made by. */
+enum { JUDGING_SEED = 2, HEADS_SEED = 3, WHOLE_SEED = 4 };
 
 static tq_status run_samples(refiner *r, const tqi_gathering *g, tqi_trials *trials, uint32_t seed,
                              uint32_t count) {
@@ -303,7 +315,11 @@ static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *
     if (status == TQ_OK)
         status = tqi_trials_begin(&trials, j.exec, r->graph, g->subgraph, heap, r->error);
     if (status == TQ_OK)
-        status = run_samples(r, g, &trials, heads ? HEADS_SEED : JUDGING_SEED, count);
+        status = run_samples(r, g, &trials,
+                             heads  ? HEADS_SEED
+                             : list ? JUDGING_SEED
+                                    : WHOLE_SEED,
+                             count);
     tqi_trials_finish(&trials);
     drop_values(&j);
     tqi_trials_free(&trials);
