@@ -6,6 +6,7 @@
 
 #include "calibrate/gather.h"
 #include "calibrate/trials.h"
+#include "execute/approximate.h"
 #include "execute/call.h"
 #include "execute/constant_values.h"
 #include "quantize/heads.h"
@@ -637,7 +638,9 @@ static tq_status aim_at_size(refiner *r) {
 /* Errors of layers only add up nearly. */
 static tq_status aim_at_error(refiner *r) {
     enum { ROUNDS = 6 };
-    double target = pow(10, -r->options->min_snr_db / 10), most = target;
+    /* Not pow(): C libraries round it otherwise, and the target tells what is written. */
+    double wanted = r->options->min_snr_db < 400 ? r->options->min_snr_db : 400;
+    double target = (double)tqi_pow(10.0f, (float)(-wanted / 10)), most = target;
     bool reached = false;
     for (uint32_t i = 0; i < ROUNDS; i++) {
         TQI_TRY(choose(r, 0, most, &reached));
