@@ -583,6 +583,14 @@ static tq_status gather_all(refiner *r, tqi_gathering *made) {
     return TQ_OK;
 }
 
+/* Samples may mislead: then nothing is made of them but what stays float. */
+static void round_all_plainly(refiner *r) {
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        r->layers[i].ready = false;
+    r->n_head_biases = 0;
+    r->out->error = r->out->plain_error;
+}
+
 /* Heads are corrected, and the whole is judged, for the decisions as they are now. */
 static tq_status settle(refiner *r) {
     r->n_head_biases = 0;
@@ -598,6 +606,8 @@ static tq_status settle(refiner *r) {
         if (isnan(r->out->error)) /* the first one stands for all */
             TQI_TRY(judge_whole(r, g));
     }
+    if (r->out->error > r->out->plain_error)
+        round_all_plainly(r);
     hand_over(r);
     return TQ_OK;
 }
