@@ -6,6 +6,7 @@
 
 #include "calibrate/gather.h"
 #include "calibrate/trials.h"
+#include "execute/approximate.h"
 #include "execute/call.h"
 #include "execute/constant_values.h"
 #include "quantize/heads.h"
@@ -22,7 +23,7 @@ typedef struct pace {
 } pace;
 
 static const pace paces[] = {
-    [TQ_EFFORT_NORMAL] = {32, 4, 8, TQI_ROUND_INPUTS, 1e11},
+    [TQ_EFFORT_NORMAL] = {32, 8, 8, TQI_ROUND_INPUTS, 1e11},
     [TQ_EFFORT_FAST] = {2, 0, 0, TQI_ROUND_SUMS, 0},
     [TQ_EFFORT_BEST] = {64, 16, 32, TQI_ROUND_INPUTS, 1e13},
 };
@@ -98,6 +99,11 @@ static void count_steps(refiner *r) {
 /* Only the delegate for CPUs rounds activations. */
 static bool speeds(const refiner *r) {
     return r->options->recipe->speeds && r->options->target == TQ_TARGET_XNNPACK;
+}
+
+/* The runtime rounds the activations of such an operator. */
+static bool rounds_activations(const refiner *r, const tqi_decision *decisions, uint32_t constant) {
+    return decisions[constant].action == TQI_ACTION_DYNAMIC && r->options->target != TQ_TARGET_GPU;
 }
 
 /* ---- layers ---- */
@@ -210,17 +216,20 @@ static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes,
     judge *j = opaque;
     refiner *r = j->r;
     drop_values(j);
-    if (j->list)
-        return add_layer(j, &r->layers[j->list[trial]], false, j->dynamic, changes, n, error);
+    if (j->list) {
+        const tqi_layer *l = &r->layers[j->list[trial]];
+        bool dynamic = j->dynamic || rounds_activations(r, r->first_decisions, l->constant);
+        return add_layer(j, l, false, dynamic, changes, n, error);
+    }
     for (uint32_t i = 0; i < r->n_layers; i++) {
         const tqi_layer *l = &r->layers[i];
         if (l->subgraph != j->subgraph || !l->ready)
             continue;
-        bool dynamic = r->plan->decisions[l->constant].action == TQI_ACTION_DYNAMIC &&
-                       r->options->target != TQ_TARGET_GPU;
-        if (trial == ALL_PLAIN || is_int8(r, l->constant))
-            TQI_TRY(add_layer(j, l, trial == ALL_PLAIN, dynamic && trial != ALL_PLAIN, changes, n,
-                              error));
+        bool plain = trial == ALL_PLAIN;
+        bool dynamic =
+            rounds_activations(r, plain ? r->first_decisions : r->plan->decisions, l->constant);
+        if (plain || is_int8(r, l->constant))
+            TQI_TRY(add_layer(j, l, plain, dynamic, changes, n, error));
         else if (r->plan->decisions[l->constant].action == TQI_ACTION_FLOAT16)
             TQI_TRY(add_halves(j, l, changes, n, error));
     }
@@ -323,9 +332,11 @@ static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *
 /* Each of n layers runs what is behind it again: half of all, on average. */
 static uint32_t trials_for(const refiner *r, const tqi_gathering *g, uint32_t n) {
     double all = g->work * n / 2;
-    if (all * g->ranges.n > 3 * r->pace->work)
+    double most = 2 * r->pace->work;
+    if (all * g->ranges.n > most)
         return 0;
-    return all * r->pace->trials > r->pace->work ? g->ranges.n : r->pace->trials;
+    uint32_t count = all * r->pace->trials > most ? (uint32_t)(most / all) : r->pace->trials;
+    return count - count % g->ranges.n;
 }
 
 static tq_status judge_layers(refiner *r, const tqi_gathering *g) {
@@ -416,6 +427,8 @@ static tq_status head_bias(refiner *r, uint32_t subgraph, const tqi_head *head, 
 static tq_status correct_heads(refiner *r, const tqi_gathering *g) {
     tqi_heads heads;
     tqi_trial results[WHOLE_TRIALS];
+    if (!r->context.corrects_bias)
+        return TQ_OK;
     TQI_TRY(tqi_heads_find(&heads, r->graph, g->subgraph, &r->plan->constants.uses[g->subgraph],
                            r->arena, r->error));
     if (heads.n == 0 || r->pace->wholes == 0)
@@ -533,7 +546,7 @@ static tq_status open_gathering(refiner *r, uint32_t subgraph, tqi_gathering *g)
     tqi_gathering_options how = {.kernels = r->options->kernels,
                                  .cpu_flags = r->options->cpu_flags,
                                  .heap = r->options->heap,
-                                 .grams = r->pace->rounding == TQI_ROUND_INPUTS,
+                                 .grams = r->context.rounding == TQI_ROUND_INPUTS,
                                  .work = r->pace->work,
                                  .progress = r->steps.progress ? step : NULL,
                                  .progress_opaque = &r->steps};
@@ -570,6 +583,14 @@ static tq_status gather_all(refiner *r, tqi_gathering *made) {
     return TQ_OK;
 }
 
+/* Samples may mislead: then nothing is made of them but what stays float. */
+static void round_all_plainly(refiner *r) {
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        r->layers[i].ready = false;
+    r->n_head_biases = 0;
+    r->out->error = r->out->plain_error;
+}
+
 /* Heads are corrected, and the whole is judged, for the decisions as they are now. */
 static tq_status settle(refiner *r) {
     r->n_head_biases = 0;
@@ -585,6 +606,8 @@ static tq_status settle(refiner *r) {
         if (isnan(r->out->error)) /* the first one stands for all */
             TQI_TRY(judge_whole(r, g));
     }
+    if (r->out->error > r->out->plain_error)
+        round_all_plainly(r);
     hand_over(r);
     return TQ_OK;
 }
@@ -625,7 +648,9 @@ static tq_status aim_at_size(refiner *r) {
 /* Errors of layers only add up nearly. */
 static tq_status aim_at_error(refiner *r) {
     enum { ROUNDS = 6 };
-    double target = pow(10, -r->options->min_snr_db / 10), most = target;
+    /* Not pow(): C libraries round it otherwise, and the target tells what is written. */
+    double wanted = r->options->min_snr_db < 400 ? r->options->min_snr_db : 400;
+    double target = (double)tqi_pow(10.0f, (float)(-wanted / 10)), most = target;
     bool reached = false;
     for (uint32_t i = 0; i < ROUNDS; i++) {
         TQI_TRY(choose(r, 0, most, &reached));
@@ -668,15 +693,15 @@ tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph
                  .out = refinement,
                  .arena = arena,
                  .error = error};
-    r.context =
-        (tqi_layer_context){graph,
-                            plan,
-                            options->kernels,
-                            options->cpu_flags,
-                            options->heap,
-                            options->recipe->rounds_by_inputs ? r.pace->rounding : TQI_ROUND_PLAIN,
-                            options->recipe->corrects_biases,
-                            NULL};
+    tqi_rounding rounding = options->recipe->rounding;
+    r.context = (tqi_layer_context){graph,
+                                    plan,
+                                    options->kernels,
+                                    options->cpu_flags,
+                                    options->heap,
+                                    rounding < r.pace->rounding ? rounding : r.pace->rounding,
+                                    options->recipe->corrects_biases,
+                                    NULL};
     *refinement = (tqi_refinement){.error = NAN, .plain_error = NAN, .refusal = ""};
     uint32_t operators = 0;
     for (uint32_t i = 0; i < graph->n_subgraphs; i++)
