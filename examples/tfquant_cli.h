@@ -16,12 +16,14 @@ enum cli_exit {
     CLI_ERROR = 1,
     CLI_USAGE = 2,
     CLI_UNCHANGED = 3,
+    CLI_FOUND = 3,
 };
 
 enum cli_command {
     CLI_QUANTIZE = 1 << 0,
     CLI_INSPECT = 1 << 1,
     CLI_RECIPES = 1 << 2,
+    CLI_CHECK = 1 << 3,
 };
 
 struct cli_options {
@@ -33,7 +35,9 @@ struct cli_options {
     const char *extract;         /* path of the member to extract; NULL: not given */
     const char **member_recipes; /* "PATTERN=RECIPE", as given */
     uint32_t member_recipe_count;
-    uint32_t threads; /* 0: one for each processor */
+    const char *target;  /* to check for; NULL: not given */
+    const char *runtime; /* release that is not to be gone beyond; NULL: not given */
+    uint32_t threads;    /* 0: one for each processor */
     uint64_t max_memory;
     uint64_t max_output;
     int verbosity; /* -1 for -q, 1 for -v, 2 for -vv */
@@ -57,6 +61,7 @@ cli_usage_error(const char *command, const char *format, ...);
 enum cli_exit cli_quantize(const struct cli_options *options);
 enum cli_exit cli_inspect(const struct cli_options *options);
 enum cli_exit cli_recipes(const struct cli_options *options);
+enum cli_exit cli_check(const struct cli_options *options);
 
 /* Every model is opened here. */
 tq_status cli_load(const struct cli_options *options, tq_model **model, tq_error *error);

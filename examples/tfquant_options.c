@@ -20,6 +20,8 @@ enum option_id {
     OPTION_QUIET,
     OPTION_VERBOSE,
     OPTION_FORCE,
+    OPTION_TARGET,
+    OPTION_RUNTIME,
     OPTION_HELP,
 };
 
@@ -38,14 +40,16 @@ static const struct option option_table[] = {
     {"keep-storage", 0, false, CLI_QUANTIZE, OPTION_KEEP_STORAGE},
     {"extract", 0, true, CLI_INSPECT, OPTION_EXTRACT},
     {"threads", 'T', true, CLI_QUANTIZE, OPTION_THREADS},
-    {"max-memory", 0, true, CLI_QUANTIZE | CLI_INSPECT, OPTION_MAX_MEMORY},
-    {"max-output", 0, true, CLI_QUANTIZE | CLI_INSPECT, OPTION_MAX_OUTPUT},
-    {"json", 0, false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES, OPTION_JSON},
+    {"max-memory", 0, true, CLI_QUANTIZE | CLI_INSPECT | CLI_CHECK, OPTION_MAX_MEMORY},
+    {"max-output", 0, true, CLI_QUANTIZE | CLI_INSPECT | CLI_CHECK, OPTION_MAX_OUTPUT},
+    {"json", 0, false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_CHECK, OPTION_JSON},
     {"dry-run", 'n', false, CLI_QUANTIZE, OPTION_DRY_RUN},
-    {"quiet", 'q', false, CLI_QUANTIZE, OPTION_QUIET},
-    {"verbose", 'v', false, CLI_QUANTIZE | CLI_INSPECT, OPTION_VERBOSE},
+    {"quiet", 'q', false, CLI_QUANTIZE | CLI_CHECK, OPTION_QUIET},
+    {"verbose", 'v', false, CLI_QUANTIZE | CLI_INSPECT | CLI_CHECK, OPTION_VERBOSE},
     {"force", 'f', false, CLI_QUANTIZE | CLI_INSPECT, OPTION_FORCE},
-    {"help", 'h', false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES, OPTION_HELP},
+    {"target", 0, true, CLI_CHECK, OPTION_TARGET},
+    {"runtime", 0, true, CLI_CHECK, OPTION_RUNTIME},
+    {"help", 'h', false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_CHECK, OPTION_HELP},
 };
 enum { OPTION_COUNT = sizeof option_table / sizeof option_table[0] };
 
@@ -171,6 +175,12 @@ static bool apply(struct cli_options *options, const struct option *option, cons
         break;
     case OPTION_FORCE:
         options->force = true;
+        break;
+    case OPTION_TARGET:
+        options->target = value;
+        break;
+    case OPTION_RUNTIME:
+        options->runtime = value;
         break;
     case OPTION_HELP:
         options->help = true;
