@@ -183,9 +183,8 @@ static tq_status run_rules(tqi_check *check, tq_error *error) {
     TQI_TRY(tqi_each_operator(check, mark_called, error));
     for (uint32_t s = 0; s < graph->n_subgraphs; s++) {
         TQI_TRY(tqi_find_uses(graph, s, check->arena, &check->uses[s], error));
-        TQI_TRY(tqi_infer_shapes(graph, s, check->is_called[s] && s > 0, check->arena,
-                                 &check->shapes[s], error));
     }
+    TQI_TRY(tqi_infer_shapes(graph, check->is_called, check->arena, check->shapes, error));
     const tqi_check_rule *rule;
     for (uint32_t i = 0; (rule = tqi_check_rule_at(i)) != NULL; i++) {
         check->findings->of_rule = 0;

@@ -13,7 +13,16 @@ typedef enum tqi_fit {
     TQI_FIT_NONE,    /* the kernel refuses it; `why` says so */
 } tqi_fit;
 
+/* All subgraphs. */
+typedef struct tqi_inference {
+    const tqi_graph *graph;
+    tqi_arena *arena;
+    tqi_shapes *shapes; /* by subgraph; `list` NULL: not looked at yet */
+    uint32_t depth;     /* composites within each other */
+} tqi_inference;
+
 typedef struct tqi_infer {
+    tqi_inference *whole;
     const tqi_graph *graph;
     const tqi_subgraph *subgraph;
     const tqi_operator *op;
@@ -92,7 +101,7 @@ tqi_infer_operator tqi_infer_reshape, tqi_infer_broadcast_to, tqi_infer_tile, tq
 tqi_infer_operator tqi_infer_concatenation, tqi_infer_pack, tqi_infer_unpack, tqi_infer_split,
     tqi_infer_split_v;
 tqi_infer_operator tqi_infer_pad, tqi_infer_mirror_pad, tqi_infer_slice, tqi_infer_strided_slice,
-    tqi_infer_gather, tqi_infer_gather_nd, tqi_infer_update_slice;
+    tqi_infer_gather, tqi_infer_gather_nd, tqi_infer_scatter_nd, tqi_infer_update_slice;
 tqi_infer_operator tqi_infer_conv_2d, tqi_infer_depthwise, tqi_infer_transpose_conv, tqi_infer_pool,
     tqi_infer_resize;
 tqi_infer_operator tqi_infer_fully_connected, tqi_infer_batch_matmul, tqi_infer_embedding;

@@ -126,7 +126,9 @@ tqi_fit tqi_infer_tile(tqi_infer *infer) {
         return tqi_infer_refuses(infer, "it has %" PRIu32 " multiples for %" PRIu32 " dimensions",
                                  count, input->rank);
     for (uint32_t d = 0; d < count; d++) {
-        if (times[d] < 0 || times[d] > INT32_MAX)
+        if (times[d] < 0)
+            return tqi_infer_quotes(infer, "Multipliers must be non-negative.");
+        if (times[d] > INT32_MAX)
             return tqi_infer_refuses(infer, "its multiple %" PRId64 " is impossible", times[d]);
         dims[d] = input->dims[d] * times[d];
     }

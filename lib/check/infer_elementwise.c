@@ -29,18 +29,18 @@ static tqi_fit types_differ(tqi_infer *infer, const tqi_shape *a, const tqi_shap
 }
 
 tqi_fit tqi_infer_unary_any(tqi_infer *infer) {
-    return tqi_infer_same(infer, 0, tqi_infer_input(infer, 0));
+    const tqi_shape *input = tqi_infer_input(infer, 0);
+    if ((infer->builtin == TQI_BUILTIN_SOFTMAX || infer->builtin == TQI_BUILTIN_CUMSUM) &&
+        input->known && input->rank == 0)
+        return tqi_infer_refuses(infer, "its input has no dimensions");
+    return tqi_infer_same(infer, 0, input);
 }
 
 /* Kernels that have one type for input and output. */
 tqi_fit tqi_infer_unary(tqi_infer *infer) {
     const tqi_shape *input = tqi_infer_input(infer, 0);
-    int32_t to = infer->op->outputs[0];
-    if (to >= 0 && infer->shapes[to].type != input->type)
+    if (infer->shapes[infer->op->outputs[0]].type != input->type)
         return tqi_infer_refuses(infer, "its input and output are of different types");
-    if ((infer->builtin == TQI_BUILTIN_SOFTMAX || infer->builtin == TQI_BUILTIN_CUMSUM) &&
-        input->known && input->rank == 0)
-        return tqi_infer_refuses(infer, "its input has no dimensions");
     return tqi_infer_same(infer, 0, input);
 }
 
@@ -81,7 +81,7 @@ tqi_fit tqi_infer_compare(tqi_infer *infer) {
     return a->known && b->known ? broadcast(infer, a, b) : TQI_FIT_UNKNOWN;
 }
 
-/* ADD_N, ATAN2: all of one shape. */
+/* ADD_N: all of one shape; ATAN2: of as many dimensions. */
 tqi_fit tqi_infer_alike(tqi_infer *infer) {
     const tqi_shape *first = tqi_infer_input(infer, 0);
     for (uint32_t i = 1; i < infer->op->n_inputs; i++) {
@@ -89,7 +89,9 @@ tqi_fit tqi_infer_alike(tqi_infer *infer) {
         if (!first->known || !input->known)
             return TQI_FIT_UNKNOWN;
         tqi_infer_show(infer, first, "and", input);
-        if (!tqi_shapes_equal(first, input))
+        bool fits = infer->builtin == TQI_BUILTIN_ATAN2 ? first->rank == input->rank
+                                                        : tqi_shapes_equal(first, input);
+        if (!fits)
             return tqi_infer_refuses(infer, "its inputs differ in shape");
         if (first->type != input->type)
             return types_differ(infer, first, input);

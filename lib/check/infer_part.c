@@ -18,12 +18,11 @@ static tqi_fit padded(tqi_infer *infer, const tqi_shape *input, const int64_t *p
         int64_t before = pads[2 * d], after = pads[2 * d + 1], most = input->dims[d] - mode_offset;
         if (before < INT32_MIN || before > INT32_MAX || after < INT32_MIN || after > INT32_MAX)
             return tqi_infer_refuses(infer, "its padding is impossible");
+        if (mode_offset < 0 && (before < 0 || after < 0))
+            return tqi_infer_quotes(infer, "Pad value has to be greater than equal to 0.");
         if (mode_offset >= 0 && (before < 0 || after < 0 || before > most || after > most))
             return tqi_infer_refuses(infer, "dimension %" PRIu32 " can't mirror that much", d);
         dims[d] = input->dims[d] + before + after;
-        if (dims[d] < 0)
-            return tqi_infer_quotes(infer,
-                                    "Pad output dimension has to be greater than equal to 0.");
     }
     return tqi_infer_output(infer, 0, input->rank, dims);
 }
@@ -64,11 +63,50 @@ tqi_fit tqi_infer_mirror_pad(tqi_infer *infer) {
 
 /* ---- SLICE ---- */
 
+/* What the file says of the output counts, where it says all: else NULL. */
+static const tqi_tensor *declared(const tqi_infer *infer) {
+    const tqi_tensor *output = &infer->subgraph->tensors[infer->op->outputs[0]];
+    for (uint32_t d = 0; d < output->signature_rank; d++)
+        if (output->signature[d] < 0)
+            return NULL;
+    bool says = output->rank > 0 && output->rank <= TQI_SHAPE_RANK;
+    return says && tqi_tensor_elements(output, &(uint64_t){0}) ? output : NULL;
+}
+
+static tqi_fit as_declared(tqi_infer *infer, const tqi_tensor *output) {
+    int64_t dims[TQI_SHAPE_RANK];
+    for (uint32_t d = 0; d < output->rank; d++)
+        dims[d] = output->shape[d];
+    return tqi_infer_output(infer, 0, output->rank, dims);
+}
+
+static tqi_fit sliced(tqi_infer *infer, const tqi_shape *input, const int64_t *begin,
+                      const int64_t *size, const tqi_tensor *said) {
+    int64_t dims[TQI_SHAPE_RANK];
+    for (uint32_t d = 0; d < input->rank; d++) {
+        if (begin[d] < 0)
+            return tqi_infer_quotes(infer, "Invalid begin.");
+        if (size[d] < -1)
+            return tqi_infer_quotes(infer, "Invalid size.");
+        if (begin[d] > INT32_MAX || size[d] > INT32_MAX)
+            return TQI_FIT_UNKNOWN;
+        if (input->dims[d] < begin[d] + (size[d] < 0 ? 0 : size[d]))
+            return tqi_infer_quotes(infer, "Invalid begin and size.");
+        dims[d] = size[d] == -1 ? input->dims[d] - begin[d] : size[d];
+        if (said && said->rank == input->rank && said->shape[d] != dims[d])
+            return tqi_infer_refuses(infer,
+                                     "dimension %" PRIu32 " of its output is %" PRId64
+                                     ", and declared to be %" PRId32,
+                                     d, dims[d], said->shape[d]);
+    }
+    return tqi_infer_output(infer, 0, input->rank, dims);
+}
+
 tqi_fit tqi_infer_slice(tqi_infer *infer) {
     const tqi_shape *input = tqi_infer_input(infer, 0), *begins = tqi_infer_input(infer, 1),
                     *lengths = tqi_infer_input(infer, 2);
+    const tqi_tensor *said = declared(infer);
     const int64_t *begin = NULL, *size = NULL;
-    int64_t dims[TQI_SHAPE_RANK];
     uint32_t n = 0, m = 0;
     if (!begins->known || !lengths->known)
         return TQI_FIT_UNKNOWN;
@@ -78,21 +116,14 @@ tqi_fit tqi_infer_slice(tqi_infer *infer) {
     tqi_fit fit = tqi_infer_values(infer, 1, &begin, &n);
     if (fit == TQI_FITS)
         fit = tqi_infer_values(infer, 2, &size, &m);
+    if (fit == TQI_FIT_LATE && said)
+        return as_declared(infer, said);
     if (fit != TQI_FITS)
         return fit;
     if (!input->known || n < input->rank)
         return TQI_FIT_UNKNOWN;
     tqi_infer_show(infer, input, "with begin and size of shape", begins);
-    for (uint32_t d = 0; d < input->rank; d++) {
-        if (size[d] < -1)
-            return tqi_infer_quotes(infer, "Invalid size.");
-        if (begin[d] < INT32_MIN || begin[d] > INT32_MAX || size[d] > INT32_MAX)
-            return TQI_FIT_UNKNOWN;
-        if (size[d] >= 0 && input->dims[d] < begin[d] + size[d])
-            return tqi_infer_quotes(infer, "Invalid begin and size.");
-        dims[d] = size[d] == -1 ? input->dims[d] - begin[d] : size[d];
-    }
-    return tqi_infer_output(infer, 0, input->rank, dims);
+    return sliced(infer, input, begin, size, said);
 }
 
 /* ---- STRIDED_SLICE ---- */
@@ -152,6 +183,9 @@ static tqi_fit read_strides(tqi_infer *infer, strides *s) {
     for (uint32_t i = 1; i <= 3; i++)
         if (tqi_infer_input(infer, i)->type != TQI_TYPE_INT32)
             return tqi_infer_refuses(infer, "its input %" PRIu32 " is not of type INT32", i);
+    for (uint32_t i = 1; i <= 3; i++)
+        if (tqi_infer_input(infer, i)->known && tqi_infer_input(infer, i)->rank != 1)
+            return tqi_infer_refuses(infer, "its input %" PRIu32 " is not a vector", i);
     tqi_fit fit = tqi_infer_values(infer, 1, &s->begin, &s->n);
     if (fit == TQI_FITS)
         fit = tqi_infer_values(infer, 2, &s->end, &n);
@@ -238,6 +272,8 @@ tqi_fit tqi_infer_gather(tqi_infer *infer) {
         return TQI_FIT_UNKNOWN;
     tqi_infer_type(infer, 0, input->type);
     tqi_infer_show(infer, input, "by places of shape", places);
+    if (input->type == TQI_TYPE_STRING && input->rank != 1)
+        return tqi_infer_refuses(infer, "its input of type STRING is not a vector");
     batch += batch < 0 ? places->rank : 0;
     if (!tqi_infer_axis(tqi_infer_i32(infer, options, 0, 0), input->rank, &axis))
         return tqi_infer_refuses(infer, "there is no axis %" PRId32 " in its input",
@@ -299,4 +335,32 @@ tqi_fit tqi_infer_update_slice(tqi_infer *infer) {
     if (input->type != update->type)
         return tqi_infer_refuses(infer, "its update is of another type");
     return tqi_infer_same(infer, 0, input);
+}
+
+tqi_fit tqi_infer_scatter_nd(tqi_infer *infer) {
+    const tqi_shape *places = tqi_infer_input(infer, 0), *updates = tqi_infer_input(infer, 1),
+                    *shape = tqi_infer_input(infer, 2);
+    const int64_t *dims = NULL;
+    uint32_t rank = 0;
+    tqi_infer_type(infer, 0, updates->type);
+    if (places->type != shape->type)
+        return tqi_infer_quotes(infer, "Indices and shape must have the same type.");
+    tqi_fit fit = tqi_infer_values(infer, 2, &dims, &rank);
+    if (fit != TQI_FITS)
+        return fit;
+    if (!places->known || !updates->known)
+        return TQI_FIT_UNKNOWN;
+    tqi_infer_show(infer, updates, "at places of shape", places);
+    if (places->rank < 1 || updates->rank < 1 || shape->rank != 1)
+        return tqi_infer_refuses(infer, "its places, updates and shape must be vectors at least");
+    uint32_t outer = places->rank - 1;
+    int64_t depth = places->dims[outer];
+    bool fits = updates->rank >= outer && (int64_t)(updates->rank - outer) == rank - depth;
+    for (uint32_t d = 0; fits && d < outer; d++)
+        fits = places->dims[d] == updates->dims[d];
+    for (uint32_t d = outer; fits && d < updates->rank; d++)
+        fits = updates->dims[d] == dims[depth + d - outer];
+    if (!fits)
+        return tqi_infer_refuses(infer, "its updates do not fit to its places and shape");
+    return tqi_infer_output(infer, 0, rank, dims);
 }

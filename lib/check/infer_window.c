@@ -12,18 +12,22 @@ typedef struct window {
     int32_t size[2]; /* height, width */
 } window;
 
-/* Height and width of the output. */
+/* Height (0) or width (1) of the output; what is wrong, or NULL. */
+static const char *slide_one(int64_t in, const window *w, int i, int64_t *out) {
+    int64_t step = w->stride[i], reach = ((int64_t)w->size[i] - 1) * w->dilation[i] + 1;
+    if (step <= 0 || w->dilation[i] <= 0)
+        return "its stride or dilation is not above zero";
+    if (w->size[i] <= 0 || w->padding < 0 || w->padding > 1)
+        return "its window or padding is impossible";
+    *out = w->padding == 0 ? (in + step - 1) / step : (in + step - reach) / step;
+    return *out < 0 ? "its window is larger than its input" : NULL;
+}
+
 static tqi_fit slide(tqi_infer *infer, const tqi_shape *input, const window *w, int64_t out[2]) {
     for (int i = 0; i < 2; i++) {
-        int64_t in = input->dims[1 + i], step = w->stride[i];
-        int64_t reach = ((int64_t)w->size[i] - 1) * w->dilation[i] + 1;
-        if (step <= 0 || w->dilation[i] <= 0)
-            return tqi_infer_refuses(infer, "its stride or dilation is not above zero");
-        if (w->size[i] <= 0 || w->padding < 0 || w->padding > 1)
-            return tqi_infer_refuses(infer, "its window or padding is impossible");
-        out[i] = w->padding == 0 ? (in + step - 1) / step : (in + step - reach) / step;
-        if (out[i] < 0)
-            return tqi_infer_refuses(infer, "its window is larger than its input");
+        const char *wrong = slide_one(input->dims[1 + i], w, i, &out[i]);
+        if (wrong)
+            return tqi_infer_refuses(infer, "%s", wrong);
     }
     return TQI_FITS;
 }
@@ -118,6 +122,27 @@ tqi_fit tqi_infer_depthwise(tqi_infer *infer) {
                             (int64_t[]){input->dims[0], out[0], out[1], filter->dims[3]});
 }
 
+/* A convolution of the output must give the input's height and width. */
+static tqi_fit slides_back(tqi_infer *infer, const tqi_shape *input, const tqi_shape *filter,
+                           const int64_t *dims) {
+    uint32_t o = tqi_infer_options(infer, TQI_INFER_TRANSPOSE_CONV);
+    const window w = {tqi_infer_i8(infer, o, 0, 0),
+                      {tqi_infer_i32(infer, o, 2, 0), tqi_infer_i32(infer, o, 1, 0)},
+                      {1, 1},
+                      {filter->dims[1], filter->dims[2]}};
+    for (int i = 0; i < 2; i++) {
+        int64_t in = 0;
+        if (dims[1 + i] <= 0 || dims[1 + i] > INT32_MAX)
+            return tqi_infer_refuses(infer, "its output would be empty");
+        if (slide_one(dims[1 + i], &w, i, &in) != NULL || in != input->dims[1 + i])
+            return tqi_infer_refuses(infer,
+                                     "an output of %" PRId64
+                                     " does not come of an input of %" PRId32 " along dimension %d",
+                                     dims[1 + i], input->dims[1 + i], 1 + i);
+    }
+    return TQI_FITS;
+}
+
 tqi_fit tqi_infer_transpose_conv(tqi_infer *infer) {
     const tqi_shape *input = tqi_infer_input(infer, 2), *filter = tqi_infer_input(infer, 1);
     uint32_t o = tqi_infer_options(infer, TQI_INFER_TRANSPOSE_CONV), count = 0;
@@ -131,6 +156,8 @@ tqi_fit tqi_infer_transpose_conv(tqi_infer *infer) {
                                  input->dims[3], filter->dims[3]);
     if (tqi_infer_i32(infer, o, 1, 0) <= 0 || tqi_infer_i32(infer, o, 2, 0) <= 0)
         return tqi_infer_refuses(infer, "its stride is not above zero");
+    if (tqi_infer_input(infer, 0)->known && tqi_infer_input(infer, 0)->rank != 1)
+        return tqi_infer_refuses(infer, "its output shape is not a vector");
     fit = check_bias(infer, 3, filter->dims[0]);
     if (fit == TQI_FITS)
         fit = same_types(infer, input);
@@ -140,7 +167,8 @@ tqi_fit tqi_infer_transpose_conv(tqi_infer *infer) {
         return fit;
     if (count != 4)
         return tqi_infer_refuses(infer, "its output shape has %" PRIu32 " dimensions", count);
-    return tqi_infer_output(infer, 0, 4, dims);
+    fit = slides_back(infer, input, filter, dims);
+    return fit == TQI_FITS ? tqi_infer_output(infer, 0, 4, dims) : fit;
 }
 
 tqi_fit tqi_infer_pool(tqi_infer *infer) {
@@ -160,9 +188,10 @@ tqi_fit tqi_infer_pool(tqi_infer *infer) {
         return tqi_infer_refuses(infer, "its input has not four dimensions");
     if (w.stride[0] <= 0 || w.stride[1] <= 0)
         return tqi_infer_refuses(infer, "its stride is not above zero");
-    /* what is wrong with the window shows in a run only */
-    if (slide(infer, input, &w, out) != TQI_FITS)
-        return TQI_FIT_UNKNOWN;
+    /* nothing comes of a window that does not fit */
+    for (int i = 0; i < 2; i++)
+        if (slide_one(input->dims[1 + i], &w, i, &out[i]) != NULL)
+            out[i] = 0;
     tqi_fit fit = same_types(infer, input);
     if (fit != TQI_FITS)
         return fit;

@@ -19,6 +19,8 @@ enum { MANY = 255 };
 #define KIND(name, least, most, outputs, run)                                                      \
     { TQI_BUILTIN_##name, least, most, outputs, run }
 
+static tqi_infer_operator infer_composite;
+
 static const kind kinds[] = {
     KIND(ADD, 2, 2, 1, tqi_infer_binary),
     KIND(AVERAGE_POOL_2D, 1, 1, 1, tqi_infer_pool),
@@ -110,6 +112,7 @@ static const kind kinds[] = {
     KIND(QUANTIZE, 1, 1, 1, tqi_infer_unary_any),
     KIND(ROUND, 1, 1, 1, tqi_infer_unary_any),
     KIND(HARD_SWISH, 1, 1, 1, tqi_infer_unary),
+    KIND(SCATTER_ND, 3, 3, 1, tqi_infer_scatter_nd),
     KIND(SELECT_V2, 3, 3, 1, tqi_infer_select_v2),
     KIND(DENSIFY, 1, 1, 1, tqi_infer_unary_any),
     KIND(BATCH_MATMUL, 2, 2, 1, tqi_infer_batch_matmul),
@@ -121,6 +124,7 @@ static const kind kinds[] = {
     KIND(RELU_0_TO_1, 1, 1, 1, tqi_infer_unary),
     KIND(ATAN2, 2, 2, 1, tqi_infer_alike),
     KIND(SIGN, 1, 1, 1, tqi_infer_unary_any),
+    KIND(STABLEHLO_COMPOSITE, 0, MANY, 0, infer_composite),
 };
 
 static const kind *find_kind(int32_t builtin) {
@@ -156,6 +160,14 @@ static tq_status read_values(tqi_shape *shape, const tqi_graph *graph, const tqi
     return TQ_OK;
 }
 
+/* A vector of no dimensions, say: its buffer has a data vector without bytes. */
+static bool is_empty_constant(const tqi_graph *graph, const tqi_tensor *tensor) {
+    uint64_t elements;
+    const tqi_buffer *buffer = &graph->buffers[tensor->buffer];
+    return buffer->has_data && buffer->content.size == 0 && !tensor->is_variable &&
+           tqi_tensor_elements(tensor, &elements) && elements == 0;
+}
+
 static void declare(tqi_shape *shape, const tqi_tensor *tensor) {
     uint64_t elements;
     shape->type = tensor->type;
@@ -165,22 +177,33 @@ static void declare(tqi_shape *shape, const tqi_tensor *tensor) {
         shape->dims[d] = tensor->shape[d];
 }
 
-/* Inputs of a subgraph that is called take their shapes from the caller. */
-static tq_status start(tqi_shapes *shapes, const tqi_graph *graph, const tqi_subgraph *subgraph,
-                       bool is_called, tqi_arena *arena, tq_error *error) {
-    TQI_NEW(arena, &shapes->list, subgraph->n_tensors, error);
+/* `caller`: the operator that runs the subgraph, with `given` shapes by tensor of its own; NULL:
+ * none. */
+static tq_status start(tqi_inference *whole, uint32_t index, const tqi_operator *caller,
+                       const tqi_shape *given, tq_error *error) {
+    const tqi_subgraph *subgraph = &whole->graph->subgraphs[index];
+    tqi_shapes *shapes = &whole->shapes[index];
+    TQI_NEW(whole->arena, &shapes->list, (uint64_t)subgraph->n_tensors + 1, error);
     for (uint32_t t = 0; t < subgraph->n_tensors; t++) {
         const tqi_tensor *tensor = &subgraph->tensors[t];
         tqi_shape *shape = &shapes->list[t];
         declare(shape, tensor);
-        if (!tqi_is_constant(graph, tensor))
+        if (!tqi_is_constant(whole->graph, tensor) && !is_empty_constant(whole->graph, tensor))
             continue;
         shape->fixed = true;
-        TQI_TRY(read_values(shape, graph, tensor, arena, error));
+        TQI_TRY(read_values(shape, whole->graph, tensor, whole->arena, error));
     }
-    for (uint32_t i = 0; is_called && i < subgraph->n_inputs; i++)
-        if (subgraph->inputs[i] >= 0)
-            shapes->list[subgraph->inputs[i]].known = false;
+    for (uint32_t i = 0; caller && i < subgraph->n_inputs; i++) {
+        int32_t t = subgraph->inputs[i];
+        bool there = i < caller->n_inputs && caller->inputs[i] >= 0;
+        if (t < 0)
+            continue;
+        int32_t type = shapes->list[t].type;
+        shapes->list[t] = there && given ? given[caller->inputs[i]] : (tqi_shape){.known = false};
+        shapes->list[t].type = type;
+        shapes->list[t].fixed = false;
+        shapes->list[t].values = NULL;
+    }
     return TQ_OK;
 }
 
@@ -236,22 +259,25 @@ static tq_status note(tqi_misfit ***last, const tqi_infer *infer, uint32_t op, b
     return TQ_OK;
 }
 
-tq_status tqi_infer_shapes(const tqi_graph *graph, uint32_t subgraph, bool is_called,
-                           tqi_arena *arena, tqi_shapes *shapes, tq_error *error) {
+static tq_status infer_subgraph(tqi_inference *whole, uint32_t index, const tqi_operator *caller,
+                                const tqi_shape *given, tq_error *error) {
     enum { MOST_MISFITS = 256 };
-    const tqi_subgraph *s = &graph->subgraphs[subgraph];
+    const tqi_graph *graph = whole->graph;
+    const tqi_subgraph *s = &graph->subgraphs[index];
+    tqi_shapes *shapes = &whole->shapes[index];
     uint32_t misfits = 0;
     *shapes = (tqi_shapes){.first_late = UINT32_MAX};
     tqi_misfit **last = &shapes->misfits;
-    TQI_TRY(start(shapes, graph, s, is_called, arena, error));
+    TQI_TRY(start(whole, index, caller, given, error));
     for (uint32_t i = 0; i < s->n_operators; i++) {
         const tqi_operator *op = &s->operators[i];
-        tqi_infer infer = {.graph = graph,
+        tqi_infer infer = {.whole = whole,
+                           .graph = graph,
                            .subgraph = s,
                            .op = op,
                            .builtin = tqi_builtin(graph, op),
                            .shapes = shapes->list,
-                           .arena = arena,
+                           .arena = whole->arena,
                            .error = error};
         forget_outputs(shapes->list, op);
         tqi_fit fit = run(&infer);
@@ -260,9 +286,49 @@ tq_status tqi_infer_shapes(const tqi_graph *graph, uint32_t subgraph, bool is_ca
         if (fit != TQI_FITS)
             forget_outputs(shapes->list, op);
         if (fit == TQI_FIT_NONE && misfits++ < MOST_MISFITS)
-            TQI_TRY(note(&last, &infer, i, shapes->first_late == UINT32_MAX, arena, error));
+            TQI_TRY(note(&last, &infer, i, shapes->first_late == UINT32_MAX, whole->arena, error));
         if (fit == TQI_FIT_LATE && shapes->first_late == UINT32_MAX)
             shapes->first_late = i;
     }
+    return TQ_OK;
+}
+
+/* The body is prepared with the composite; what does not fit is found there. */
+static tqi_fit infer_composite(tqi_infer *infer) {
+    enum { OPTIONS = 21, BODY = 1, MOST_DEPTH = 8 };
+    const tqi_view *view = &infer->graph->view;
+    uint32_t op = infer->op->source;
+    if (!op || tqi_get_i8(view, op, TQI_OPERATOR_BUILTIN_OPTIONS_2_TYPE, 0) != OPTIONS ||
+        infer->whole->depth == MOST_DEPTH)
+        return TQI_FIT_UNKNOWN;
+    uint32_t options = tqi_get_table(view, op, TQI_OPERATOR_BUILTIN_OPTIONS_2);
+    uint32_t body = options ? tqi_get_u32(view, options, BODY, 0) : 0;
+    if (body >= infer->graph->n_subgraphs || infer->whole->shapes[body].list)
+        return TQI_FIT_UNKNOWN;
+    infer->whole->depth++;
+    infer->status = infer_subgraph(infer->whole, body, infer->op, infer->shapes, infer->error);
+    infer->whole->depth--;
+    const tqi_subgraph *s = &infer->graph->subgraphs[body];
+    for (uint32_t i = 0; i < infer->op->n_outputs && infer->status == TQ_OK; i++) {
+        int32_t t = i < s->n_outputs ? s->outputs[i] : -1;
+        if (t < 0 || !infer->whole->shapes[body].list[t].known)
+            return TQI_FIT_UNKNOWN;
+        tqi_fit fit = tqi_infer_same(infer, i, &infer->whole->shapes[body].list[t]);
+        if (fit != TQI_FITS)
+            return fit;
+    }
+    return TQI_FITS;
+}
+
+tq_status tqi_infer_shapes(const tqi_graph *graph, const bool *is_called, tqi_arena *arena,
+                           tqi_shapes *shapes, tq_error *error) {
+    static const tqi_operator unknown_caller; /* without inputs */
+    tqi_inference whole = {graph, arena, shapes, 0};
+    for (uint32_t s = 0; s < graph->n_subgraphs; s++)
+        if (s == 0 || !is_called[s])
+            TQI_TRY(infer_subgraph(&whole, s, NULL, NULL, error));
+    for (uint32_t s = 0; s < graph->n_subgraphs; s++)
+        if (!shapes[s].list)
+            TQI_TRY(infer_subgraph(&whole, s, &unknown_caller, NULL, error));
     return TQ_OK;
 }

@@ -40,9 +40,11 @@ typedef struct tqi_shapes {
                             prepared when the model is loaded; UINT32_MAX: there is none */
 } tqi_shapes;
 
-/* `is_called`: another operator runs the subgraph, with shapes that are not known here. */
-tq_status tqi_infer_shapes(const tqi_graph *graph, uint32_t subgraph, bool is_called,
-                           tqi_arena *arena, tqi_shapes *shapes, tq_error *error);
+/* Of all subgraphs; `shapes` has room for them. A subgraph that is the body of a composite gets the
+ * shapes of the first composite that has it; of other subgraphs that are called (`is_called`) those
+ * of the inputs are not known. */
+tq_status tqi_infer_shapes(const tqi_graph *graph, const bool *is_called, tqi_arena *arena,
+                           tqi_shapes *shapes, tq_error *error);
 
 /* "[1,224,224,3]", as the runtime writes it; "[?]" where it is not known. */
 const char *tqi_shape_text(const tqi_shape *shape, char text[TQI_SHAPE_TEXT]);
