@@ -8,6 +8,7 @@
 #include "execute/call.h"
 #include "execute/constant_values.h"
 #include "execute/gemm.h"
+#include "execute/hybrid.h"
 
 /* Never the last operator that uses something. */
 #define KEPT UINT32_MAX
@@ -282,7 +283,7 @@ static tq_status call_operator(tqi_exec *exec, uint32_t index, tqi_run_operator 
                            .heap = exec->options.heap,
                            .gemm = &exec->gemm};
     memset(exec->outputs, 0, op->n_outputs * sizeof *exec->outputs);
-    tq_status status = run(&call, error);
+    tq_status status = tqi_run_as_stored(run, &call, error);
     if (status != TQ_OK)
         drop_outputs(exec, op);
     return status;
