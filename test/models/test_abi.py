@@ -103,7 +103,8 @@ def test_struct_sizes_match_a_c_compiler(tmp_path):
         "tq_load_options": abi.LoadOptions, "tq_model_info": abi.ModelInfo, "tq_tensor_info": abi.TensorInfo,
         "tq_recipe_info": abi.RecipeInfo, "tq_quantize_options": abi.QuantizeOptions, "tq_report_entry": abi.Entry,
         "tq_report_totals": abi.Totals, "tq_save_options": abi.SaveOptions, "tq_member_info": abi.MemberInfo,
-        "tq_member_recipe": abi.MemberRecipe,
+        "tq_member_recipe": abi.MemberRecipe, "tq_check_options": abi.CheckOptions, "tq_finding": abi.Finding,
+        "tq_rule_info": abi.RuleInfo,
     }
     lines = "".join(f'printf("%zu\\n", sizeof({n}));' for n in names)
     (tmp_path / "sizes.c").write_text(
