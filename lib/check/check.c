@@ -167,7 +167,7 @@ static tq_status mark_called(tqi_check *check, const tqi_at *at, tq_error *error
         enum { CASE_OPTIONS = 23 };
         uint32_t options = options_of(view, at->op, true, CASE_OPTIONS);
         tqi_vector list = options ? tqi_get_vector(view, options, 0) : (tqi_vector){0, 0};
-        for (uint32_t k = 0; k < list.count; k++)
+        for (uint32_t k = 0; k < list.count && tqi_work(check, 1); k++)
             mark(check, tqi_load_u32(view->data + list.at + 4 * k));
     }
     return TQ_OK;
@@ -196,11 +196,13 @@ static tq_status run_rules(tqi_check *check, tq_error *error) {
 
 tq_status tqi_check_graph(const tqi_graph *graph, uint32_t target, tqi_release runtime,
                           tqi_heap *heap, tqi_findings *findings, tq_error *error) {
+    enum { WORK_BASE = 1 << 24 };
     tqi_arena arena;
     tqi_arena_init(&arena, heap);
     tqi_check check = {.graph = graph,
                        .target = target,
                        .runtime = runtime,
+                       .work_left = WORK_BASE + graph->source->size,
                        .findings = findings,
                        .arena = &arena,
                        .heap = heap};

@@ -18,6 +18,7 @@ typedef struct tqi_check {
     tqi_shapes *shapes;          /* by subgraph */
     bool *is_called;             /* by subgraph: control flow or a composite runs it */
     struct tqi_weights *weights; /* NULL: not looked at yet */
+    uint64_t work_left; /* values that may still be looked at: parts of a file can be shared */
     tqi_findings *findings;
     tqi_arena *arena; /* of this check; findings have their own */
     tqi_heap *heap;
@@ -83,6 +84,14 @@ tqi_place tqi_at_output(const tqi_at *at, uint32_t output);
 /* NULL: it is left out or not there. */
 const tqi_tensor *tqi_at_in(const tqi_at *at, uint32_t input);
 const tqi_tensor *tqi_at_out(const tqi_at *at, uint32_t output);
+
+/* Takes `count` of the work that is left; false: there is not as much. */
+static inline bool tqi_work(tqi_check *check, uint64_t count) {
+    if (count > check->work_left)
+        return false;
+    check->work_left -= count;
+    return true;
+}
 
 /* "INT8"; "unknown" for a type that the schema does not have. */
 const char *tqi_type_text(int32_t type);

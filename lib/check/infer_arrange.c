@@ -148,6 +148,8 @@ tqi_fit tqi_infer_squeeze(tqi_infer *infer) {
     int64_t dims[TQI_SHAPE_RANK];
     if (!input->known)
         return TQI_FIT_UNKNOWN;
+    if (axes.count > TQI_SHAPE_VALUES)
+        return TQI_FIT_UNKNOWN;
     for (uint32_t i = 0; i < axes.count; i++) {
         int32_t axis = tqi_load_i32(infer->graph->view.data + axes.at + 4 * i);
         uint32_t dim;

@@ -13,6 +13,7 @@ static const tqi_check_rule *const rules[] = {
     &tqi_rule_operator_order,
     &tqi_rule_shapes,
     &tqi_rule_broadcast_to,
+    &tqi_rule_late_shape,
     &tqi_rule_missing_scale,
     &tqi_rule_scale_range,
     &tqi_rule_same_scales,

@@ -38,7 +38,7 @@ static tq_status visit(tqi_check *check, const tqi_at *at, tq_error *error) {
         !tqi_tensor_elements(weights, &all))
         return TQ_OK;
     const tqi_content *content = tqi_tensor_content(check->graph, bias);
-    if (content->size / 4 < n || content->kind == TQI_CONTENT_PRODUCED)
+    if (content->size / 4 < n || content->kind == TQI_CONTENT_PRODUCED || !tqi_work(check, n))
         return TQ_OK;
     limit = most - (double)(all / n) * steps * levels;
     for (uint64_t i = 0, count; i < n; i += count) {

@@ -17,10 +17,11 @@ static bool is_layer(int32_t builtin) {
            builtin == TQI_BUILTIN_BATCH_MATMUL;
 }
 
-static bool an_add_reads(const tqi_check *check, const tqi_at *at) {
+static bool an_add_reads(tqi_check *check, const tqi_at *at) {
     const tqi_uses *uses = &check->uses[at->subgraph_index];
     int32_t t = at->op->n_outputs > 0 ? at->op->outputs[0] : -1;
-    for (uint32_t u = t < 0 ? 0 : uses->first[t]; t >= 0 && u < uses->first[t + 1]; u++)
+    for (uint32_t u = t < 0 ? 0 : uses->first[t];
+         t >= 0 && u < uses->first[t + 1] && tqi_work(check, 1); u++)
         if (tqi_builtin(check->graph, &at->subgraph->operators[uses->list[u].op]) ==
             TQI_BUILTIN_ADD)
             return true;

@@ -31,12 +31,12 @@ static tq_status look(tqi_check *check, const tqi_at *at, int32_t t, tq_error *e
         return tqi_find(check, &tqi_rule_gpu_tensor, TQ_SEVERITY_ERROR, place, "", error,
                         "A tensor of %s has %" PRIu32 " dimensions; GPU delegates take four.",
                         at->name, rank);
-    if (!constant && is_open(tensor))
-        return tqi_find(check, &tqi_rule_gpu_tensor, TQ_SEVERITY_WARNING, place, "freeze-shapes",
-                        error,
-                        "A tensor of %s has a shape that is known in a run only; GPU delegates "
-                        "take fixed shapes. Resize the inputs, or freeze them.",
-                        at->name);
+    if (!constant && check->uses[at->subgraph_index].producer[t] < 0 && is_open(tensor))
+        return tqi_find(
+            check, &tqi_rule_gpu_tensor, TQ_SEVERITY_WARNING, place, "freeze-shapes", error,
+            "The input of %s has open dimensions; GPU delegates take fixed shapes. Resize "
+            "it before they see the model, or freeze it.",
+            at->name);
     if (!constant && tensor->type == TQI_TYPE_INT16)
         return tqi_find(check, &tqi_rule_gpu_tensor, TQ_SEVERITY_ERROR, place, "", error,
                         "A tensor of %s is of type INT16, which GPU delegates do not take.",

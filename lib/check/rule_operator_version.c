@@ -13,13 +13,19 @@
 #include "check/rules.h"
 #include "tflite/builtins.h"
 
-/* The first operator that has the code. */
-static tqi_place first_user(const tqi_graph *graph, uint32_t code) {
+/* The first operator that has each code. */
+static tq_status find_users(const tqi_check *check, tqi_place **users, tq_error *error) {
+    const tqi_graph *graph = check->graph;
+    TQI_NEW(check->arena, users, graph->n_opcodes, error);
+    for (uint32_t c = 0; c < graph->n_opcodes; c++)
+        (*users)[c] = (tqi_place){-1, -1, -1, -1};
     for (uint32_t s = 0; s < graph->n_subgraphs; s++)
-        for (uint32_t i = 0; i < graph->subgraphs[s].n_operators; i++)
-            if (graph->subgraphs[s].operators[i].opcode == code)
-                return (tqi_place){(int32_t)s, (int32_t)i, -1, -1};
-    return (tqi_place){-1, -1, -1, -1};
+        for (uint32_t i = 0; i < graph->subgraphs[s].n_operators; i++) {
+            tqi_place *user = &(*users)[graph->subgraphs[s].operators[i].opcode];
+            if (user->op < 0)
+                *user = (tqi_place){(int32_t)s, (int32_t)i, -1, -1};
+        }
+    return TQ_OK;
 }
 
 static bool is_registered(const tqi_op_support *support, int32_t builtin, int32_t version) {
@@ -30,8 +36,9 @@ static bool is_registered(const tqi_op_support *support, int32_t builtin, int32_
 
 static tq_status run(tqi_check *check, tq_error *error) {
     const tqi_graph *graph = check->graph;
-    for (uint32_t c = 0; c < graph->n_opcodes && check->findings->of_rule < TQI_MOST_OF_A_RULE;
-         c++) {
+    tqi_place *users = NULL;
+    TQI_TRY(find_users(check, &users, error));
+    for (uint32_t c = 0; c < graph->n_opcodes; c++) {
         const tqi_opcode *code = &graph->opcodes[c];
         const char *name = tqi_op_name(code->builtin);
         if (code->builtin == TQI_BUILTIN_CUSTOM)
@@ -42,7 +49,7 @@ static tq_status run(tqi_check *check, tq_error *error) {
         bool is_newer = check->runtime && since > check->runtime;
         if (is_known && !is_newer)
             continue;
-        tqi_place place = first_user(graph, c);
+        tqi_place place = users[c];
         name = name ? name : "unknown";
         if (!is_known)
             TQI_TRY(tqi_find(check, &tqi_rule_operator_version, TQ_SEVERITY_ERROR, place, "", error,

@@ -20,7 +20,8 @@ static tq_status look(tqi_check *check, uint32_t s, uint32_t t, tq_error *error)
     float scale = 1.0f;
     uint32_t bad = 0, first = 0;
     tqi_scales_of(check->graph, tensor, &q);
-    if (!tqi_is_quantized_type(tensor->type) && tensor->type != TQI_TYPE_INT32)
+    if ((!tqi_is_quantized_type(tensor->type) && tensor->type != TQI_TYPE_INT32) ||
+        !tqi_work(check, q.count))
         return TQ_OK;
     for (uint32_t i = 0; i < q.count && tqi_scale_at(&q, i, &scale); i++) {
         if (isfinite(scale) && scale >= FLT_MIN)

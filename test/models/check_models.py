@@ -186,6 +186,10 @@ def matmul(scale):
                    [Input([1, 2, 2], BYTE, scaled())], tfl.BatchMatMulOptionsT(), 2))
 
 
+def reshape(shape):
+    return pack(op("RESHAPE", [Input([2, 3]), shape], [Input([3, 2])], tfl.ReshapeOptionsT()))
+
+
 def spread(largest):
     w = np.ones((8, 4), FLOAT)
     w[3] = largest
@@ -220,6 +224,7 @@ CASES = {
     "broadcast-to": ("gpu", lambda: broadcast_to([1, 4, 1, 8], [1, 4, 2, 8]),
                      lambda: pack(op("TILE", [Input([1, 4, 1, 8]), ints(1, 1, 2, 1)], [Input([1, 4, 2, 8])], tfl.TileOptionsT())),
                      "BROADCAST_TO", "y0"),
+    "late-shape": ("gpu", lambda: reshape(Input([2], INT)), lambda: reshape(ints(3, 2)), "RESHAPE", "y0"),
     "missing-scale": ("litert", lambda: add(2, BYTE), lambda: add(2, BYTE, quantization=scaled()), "ADD", "x0"),
     "scale-range": ("xnnpack", lambda: add(2, BYTE, quantization=scaled(1e-39)),
                     lambda: add(2, BYTE, quantization=scaled(2e-38)), "", "x0"),
