@@ -58,6 +58,8 @@ tqi_fit tqi_infer_pad(tqi_infer *infer) {
 
 tqi_fit tqi_infer_mirror_pad(tqi_infer *infer) {
     int32_t mode = tqi_infer_i8(infer, tqi_infer_options(infer, TQI_INFER_MIRROR_PAD), 0, 0);
+    if (mode != 0 && mode != 1)
+        return tqi_infer_refuses(infer, "its mode is neither REFLECT nor SYMMETRIC");
     return pad(infer, mode == 0 ? 1 : 0); /* REFLECT leaves the edge out */
 }
 

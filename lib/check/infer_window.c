@@ -214,6 +214,10 @@ tqi_fit tqi_infer_resize(tqi_infer *infer) {
     tqi_fit fit = tqi_infer_values(infer, 1, &size, &count);
     if (fit != TQI_FITS)
         return fit;
+    uint32_t o = tqi_infer_options(infer, TQI_INFER_RESIZE_BILINEAR);
+    if (tqi_infer_i8(infer, o, 2, 0) && tqi_infer_i8(infer, o, 3, 0))
+        return tqi_infer_quotes(infer,
+                                "If half_pixel_centers is True, align_corners must be False.");
     if (infer->builtin == TQI_BUILTIN_RESIZE_BILINEAR && (size[0] <= 0 || size[1] <= 0))
         return tqi_infer_refuses(infer, "its size is not above zero");
     return tqi_infer_output(infer, 0, 4,

@@ -24,6 +24,7 @@ static const char *other_way(int32_t builtin, const char **cure) {
     case TQI_BUILTIN_GATHER_ND:
         return " With constant indices SLICE, STRIDED_SLICE or GATHER may do the same.";
     case TQI_BUILTIN_FILL:
+        return " With a known shape and value its output is a constant.";
     case TQI_BUILTIN_SHAPE:
     case TQI_BUILTIN_RANK:
         *cure = "fold-shapes";

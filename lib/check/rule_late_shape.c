@@ -20,7 +20,8 @@ static tq_status run(tqi_check *check, tq_error *error) {
             continue;
         const tqi_operator *op = &check->graph->subgraphs[s].operators[late];
         const char *name = tqi_op_name(tqi_builtin(check->graph, op));
-        const tqi_place place = {(int32_t)s, (int32_t)late, -1, op->outputs[0]};
+        const tqi_place place = {(int32_t)s, (int32_t)late, -1,
+                                 op->n_outputs > 0 ? op->outputs[0] : -1};
         TQI_TRY(tqi_find(check, &tqi_rule_late_shape, severity, place, "", error,
                          "The shape of what %s makes is known in a run only: the target works with "
                          "tensors of fixed size. Nothing behind it could be checked.",

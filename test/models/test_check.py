@@ -113,6 +113,23 @@ def test_mismatch_in_the_words_of_the_runtime():
     assert "[1,256,1,1] to [1,32,32,256]" in found["message"]
 
 
+@pytest.mark.parametrize(
+    "source, target, cure",
+    [
+        ([1, 256, 1, 1], [1, 32, 32, 256], "broadcast-layout"),
+        ([1, 1, 1, 3], [1, 3, 8, 8], "broadcast-layout"),
+        ([1, 32, 1, 1], [1, 16, 32, 32], None),  # two places
+        ([1, 4, 4, 1], [1, 8, 8, 8], None),  # none
+        ([2, 3], [3], None),
+    ],
+)
+def test_layouts_that_are_clear_have_a_cure(source, target, cure):
+    model = broadcast_to(source, target)
+    (found,) = of_rule(check(model), "shapes")
+    assert found["cure"] == cure
+    assert allocate.verdict(model) != allocate.LOADS
+
+
 def test_unet():
     found, _ = models.find()
     path = found.get("keras/unet_broadcast_to_f32")
