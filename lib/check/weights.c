@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check/weights.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "base/checked.h"
@@ -46,20 +47,26 @@ static const tqi_tensor *stored(const tqi_check *check, const tqi_at *at, uint32
 
 /* ---- reading ---- */
 
+/* Values `at` to `at + n`, of which `inner` in a row belong to a channel. */
 static void look(tqi_weight *w, const uint8_t *bytes, bool is_half, uint64_t at, uint64_t n,
                  uint64_t inner) {
+    uint64_t left = inner - at % inner;
+    uint32_t channel = (uint32_t)(at / inner % w->channels);
     for (uint64_t i = 0; i < n; i++) {
         float x;
         if (is_half)
             x = half(tqi_load_u16(bytes + 2 * i));
         else
             memcpy(&x, bytes + 4 * i, sizeof x);
-        if (!isfinite(x)) {
+        x = fabsf(x);
+        if (!(x <= FLT_MAX))
             w->not_finite++;
-            continue;
+        else if (x > w->largest[channel])
+            w->largest[channel] = x;
+        if (--left == 0) {
+            left = inner;
+            channel = channel + 1 == w->channels ? 0 : channel + 1;
         }
-        float *largest = &w->largest[(at + i) / inner % w->channels];
-        *largest = fabsf(x) > *largest ? fabsf(x) : *largest;
     }
 }
 
