@@ -104,6 +104,18 @@ static bool is_single(const tqi_shape *shape) {
     return tqi_shape_elements(shape, &n) && n == 1;
 }
 
+/* Of single elements: an output that is declared to be one too stays as it is declared. */
+static bool stays_single(const tqi_infer *infer) {
+    const tqi_tensor *output = &infer->subgraph->tensors[infer->op->outputs[0]];
+    uint64_t n;
+    return tqi_tensor_elements(output, &n) && n == 1 && output->rank <= TQI_SHAPE_RANK;
+}
+
+static tqi_fit single(tqi_infer *infer) {
+    static const int64_t ones[TQI_SHAPE_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+    return tqi_infer_output(infer, 0, infer->subgraph->tensors[infer->op->outputs[0]].rank, ones);
+}
+
 tqi_fit tqi_infer_select(tqi_infer *infer) {
     const tqi_shape *c = tqi_infer_input(infer, 0), *x = tqi_infer_input(infer, 1),
                     *y = tqi_infer_input(infer, 2);
@@ -114,8 +126,8 @@ tqi_fit tqi_infer_select(tqi_infer *infer) {
     tqi_infer_type(infer, 0, x->type);
     if (!c->known || !x->known || !y->known)
         return TQI_FIT_UNKNOWN;
-    if (is_single(c) && is_single(x) && is_single(y))
-        return TQI_FIT_UNKNOWN; /* the output's own shape may count then */
+    if (is_single(c) && is_single(x) && is_single(y) && stays_single(infer))
+        return single(infer);
     bool low = c->rank == 0 || (c->rank == 1 && x->rank > 0 && c->dims[0] == x->dims[0]);
     tqi_infer_show(infer, x, "and", y);
     if (!tqi_shapes_equal(x, y) || (!low && !tqi_shapes_equal(c, x)))
@@ -127,11 +139,11 @@ tqi_fit tqi_infer_select_v2(tqi_infer *infer) {
     const tqi_shape *in[3];
     int64_t dims[TQI_SHAPE_RANK];
     uint32_t rank = 0;
-    bool single = true, known = true;
+    bool all_single = true, known = true;
     for (uint32_t i = 0; i < 3; i++) {
         in[i] = tqi_infer_input(infer, i);
         known = known && in[i]->known;
-        single = single && is_single(in[i]);
+        all_single = all_single && is_single(in[i]);
         rank = in[i]->rank > rank ? in[i]->rank : rank;
     }
     if (in[0]->type != TQI_TYPE_BOOL)
@@ -139,8 +151,10 @@ tqi_fit tqi_infer_select_v2(tqi_infer *infer) {
     if (in[1]->type != in[2]->type)
         return types_differ(infer, in[1], in[2]);
     tqi_infer_type(infer, 0, in[1]->type);
-    if (!known || single)
+    if (!known)
         return TQI_FIT_UNKNOWN;
+    if (all_single && stays_single(infer))
+        return single(infer);
     for (uint32_t d = 0; d < rank; d++) {
         dims[d] = 1;
         for (uint32_t i = 0; i < 3; i++) {

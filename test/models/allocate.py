@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether LiteRT loads a model: asked in a process of its own each time, because it may die of it."""
+"""Whether LiteRT loads a model, and with what shapes: asked in a process of its own each time, because it may die
+of it."""
 
 import os
 import pathlib
@@ -16,6 +17,11 @@ _worker = None
 
 def verdict(model, xnnpack=False):
     """LOADS, or what the runtime says; "died" where it ended the process."""
+    return ask(model, xnnpack)[0]
+
+
+def ask(model, xnnpack=False):
+    """The verdict, and {tensor: shape} of the first subgraph once it is loaded."""
     global _worker
     if _worker is None or _worker.poll() is not None:
         _worker = subprocess.Popen(
@@ -24,7 +30,8 @@ def verdict(model, xnnpack=False):
     data = pickle.dumps((bytes(model), xnnpack))
     _worker.stdin.write(struct.pack("<Q", len(data)) + data)
     _worker.stdin.flush()
-    return _worker.stdout.read(struct.unpack("<Q", _worker.stdout.read(8))[0]).decode(errors="replace")
+    answer = _worker.stdout.read(struct.unpack("<Q", _worker.stdout.read(8))[0])
+    return pickle.loads(answer) if answer else ("died", {})
 
 
 def _load(litert, model, xnnpack):
@@ -33,9 +40,9 @@ def _load(litert, model, xnnpack):
     try:
         runner = litert.Interpreter(model_content=model, num_threads=1, experimental_op_resolver_type=kind)
         runner.allocate_tensors()
-        return LOADS
+        return LOADS, {d["index"]: d["shape"].tolist() for d in runner.get_tensor_details()}
     except Exception as error:  # whatever the runtime raises is the answer
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}", {}
 
 
 def _main():
@@ -48,7 +55,8 @@ def _main():
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            os.write(writer, _load(litert, model, xnnpack).encode()[:4000])
+            with os.fdopen(writer, "wb") as pipe:
+                pickle.dump(_load(litert, model, xnnpack), pipe)
             os._exit(0)
         os.close(writer)
         answer = b""
@@ -56,7 +64,6 @@ def _main():
             answer += part
         os.close(reader)
         os.waitpid(child, 0)
-        answer = answer or b"died"
         pipe_out.write(struct.pack("<Q", len(answer)) + answer)
         pipe_out.flush()
 

@@ -273,6 +273,7 @@ MORE = {
     "bias_overflow_int8": ("bias-overflow", "int8-only", lambda: int8_conv(bias=ints(0, 2**31 - 1, 0)), "warning"),
     "gpu_version_of_both": ("gpu-operator", "gpu", lambda: pack(
         op("DEQUANTIZE", [Const(np.ones((3, 4), BYTE), scaled([0.1] * 3))], [Input([3, 4])], tfl.DequantizeOptionsT(), 5)), "error"),
+    "gpu_residual_of_rows": ("gpu-dynamic-range", "gpu", lambda: residual(2), "note"),
     "gpu_int16": ("gpu-tensor", "gpu", lambda: add(3, SHORT, quantization=scaled()), "error"),
     "gpu_open_shape": ("gpu-tensor", "gpu", lambda: unary("RELU", signature=ints(-1, 4)), "warning"),
     "conv_without_bias": ("shapes", "litert", lambda: conv(bias="none"), "error"),
