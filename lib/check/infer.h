@@ -57,6 +57,7 @@ enum {
     TQI_INFER_SHAPE = 55,
     TQI_INFER_ARG_MIN = 57,
     TQI_INFER_PACK = 59,
+    TQI_INFER_ONE_HOT = 61,
     TQI_INFER_UNPACK = 64,
     TQI_INFER_MIRROR_PAD = 77,
     TQI_INFER_SPLIT_V = 79,
@@ -105,6 +106,8 @@ tqi_infer_operator tqi_infer_pad, tqi_infer_mirror_pad, tqi_infer_slice, tqi_inf
     tqi_infer_gather, tqi_infer_gather_nd, tqi_infer_scatter_nd, tqi_infer_update_slice;
 tqi_infer_operator tqi_infer_conv_2d, tqi_infer_depthwise, tqi_infer_transpose_conv, tqi_infer_pool,
     tqi_infer_resize;
+tqi_infer_operator tqi_infer_space_to_batch, tqi_infer_batch_to_space, tqi_infer_reverse,
+    tqi_infer_where, tqi_infer_one_hot, tqi_infer_range;
 tqi_infer_operator tqi_infer_fully_connected, tqi_infer_batch_matmul, tqi_infer_embedding;
 tqi_infer_operator tqi_infer_reduce, tqi_infer_arg, tqi_infer_topk, tqi_infer_shape, tqi_infer_rank,
     tqi_infer_fill;

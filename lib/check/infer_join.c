@@ -184,7 +184,7 @@ tqi_fit tqi_infer_split_v(tqi_infer *infer) {
     if (!tqi_infer_axis(at[0], input->rank, &axis))
         return tqi_infer_refuses(infer, "there is no axis %" PRId64 " in its input", at[0]);
     for (uint32_t i = 0; i < n_sizes; i++) {
-        if (sizes[i] < -1 || sizes[i] > INT32_MAX)
+        if (sizes[i] < INT32_MIN || sizes[i] > INT32_MAX)
             return TQI_FIT_UNKNOWN;
         if (sizes[i] == -1 && open >= 0)
             return tqi_infer_quotes(infer, "The size_splits contains more than one -1.");

@@ -266,6 +266,16 @@ static void fix_gathered(tqi_infer *infer, const tqi_shape *input, const tqi_sha
     tqi_infer_fix(infer, known ? values : NULL, (uint32_t)n);
 }
 
+/* One of the places is known not to be there. */
+static bool is_outside(const tqi_shape *places, int32_t size) {
+    uint64_t n = 0;
+    (void)tqi_shape_elements(places, &n);
+    for (uint64_t i = 0; places->values && i < n; i++)
+        if (places->values[i] < 0 || places->values[i] >= size)
+            return true;
+    return false;
+}
+
 tqi_fit tqi_infer_gather(tqi_infer *infer) {
     const tqi_shape *input = tqi_infer_input(infer, 0), *places = tqi_infer_input(infer, 1);
     uint32_t axis, rank = 0, options = tqi_infer_options(infer, TQI_INFER_GATHER);
@@ -292,6 +302,8 @@ tqi_fit tqi_infer_gather(tqi_infer *infer) {
     for (uint32_t d = axis + 1; d < input->rank; d++)
         dims[rank++] = input->dims[d];
     tqi_fit fit = tqi_infer_output(infer, 0, rank, dims);
+    if (fit == TQI_FITS && input->fixed && places->fixed && is_outside(places, input->dims[axis]))
+        return tqi_infer_quotes(infer, "gather index out of bounds");
     if (fit == TQI_FITS && input->fixed && places->fixed)
         fix_gathered(infer, input, places);
     return fit;

@@ -123,6 +123,12 @@ static const kind kinds[] = {
     KIND(DYNAMIC_UPDATE_SLICE, 3, 3, 1, tqi_infer_update_slice),
     KIND(RELU_0_TO_1, 1, 1, 1, tqi_infer_unary),
     KIND(ATAN2, 2, 2, 1, tqi_infer_alike),
+    KIND(SPACE_TO_BATCH_ND, 3, 3, 1, tqi_infer_space_to_batch),
+    KIND(BATCH_TO_SPACE_ND, 3, 3, 1, tqi_infer_batch_to_space),
+    KIND(REVERSE_V2, 2, 2, 1, tqi_infer_reverse),
+    KIND(WHERE, 1, 1, 1, tqi_infer_where),
+    KIND(ONE_HOT, 4, 4, 1, tqi_infer_one_hot),
+    KIND(RANGE, 3, 3, 1, tqi_infer_range),
     KIND(SIGN, 1, 1, 1, tqi_infer_unary_any),
     KIND(STABLEHLO_COMPOSITE, 0, MANY, 0, infer_composite),
 };

@@ -12,6 +12,7 @@ import allocate
 import models
 import places
 import schema
+import test_execute_operators as operators
 import tool
 from ai_edge_litert import schema_py_generated as tfl
 from check_models import BYTE, CASES, ISSUES, MORE, add, broadcast_to, conv, fully_connected, pack, scaled, unary
@@ -246,7 +247,10 @@ def damaged(raw, rng):
     if whole and rng.random() < 0.4:
         other_values(t, rng, graph.tensors[rng.choice(whole)])
     else:
-        i = rng.choice(filled + [i for i in shaped if i in graph.inputs] * 5)
+        others = filled + [i for i in shaped if i in graph.inputs] * 5
+        if not others:  # scalars
+            return raw
+        i = rng.choice(others)
         other_shape(t, rng, graph.tensors[i], i in filled)
     return schema.pack(t)
 
@@ -264,6 +268,31 @@ def test_agrees_on_damaged_shapes(corpus_model):
         model = damaged(raw, rng)
         said, found = allocate.verdict(model), errors(check(model))
         assert bool(found) == (said != allocate.LOADS), f"the runtime: {said}\nthe check: {found}"
+
+
+def bytes_on_disk(model):
+    path = places.CACHE / "check.tflite"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model)
+    return path
+
+
+@pytest.mark.parametrize("label", operators.CASES)
+def test_agrees_on_operator(label):
+    """Models of one operator, whose outputs are declared to be what they are not; then damaged ones."""
+    model = operators.build(*operators.CASES[label])
+    said, shapes = allocate.ask(model)
+    found = errors(check(model))
+    assert bool(found) == (said != allocate.LOADS), f"the runtime: {said}\nthe check: {found}"
+    ours = inferred(bytes_on_disk(model))
+    assert {t: s for t, s in ours.items() if said == allocate.LOADS and shapes[t] != s} == {}
+    rng = random.Random(label)
+    for _ in range(3):
+        model = damaged(model, rng)
+        said, found = allocate.verdict(model), errors(check(model))
+        assert bool(found) == (said != allocate.LOADS), f"the runtime: {said}\nthe check: {found}"
+        if said != allocate.LOADS:
+            break
 
 
 # ---- the program ----
