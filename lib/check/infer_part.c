@@ -122,9 +122,11 @@ tqi_fit tqi_infer_slice(tqi_infer *infer) {
         return as_declared(infer, said);
     if (fit != TQI_FITS)
         return fit;
-    if (!input->known || n < input->rank)
+    if (!input->known)
         return TQI_FIT_UNKNOWN;
     tqi_infer_show(infer, input, "with begin and size of shape", begins);
+    if (n != input->rank)
+        return tqi_infer_refuses(infer, "its begin and size are not for each dimension");
     return sliced(infer, input, begin, size, said);
 }
 

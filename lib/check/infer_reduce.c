@@ -118,6 +118,8 @@ tqi_fit tqi_infer_fill(tqi_infer *infer) {
     tqi_infer_type(infer, 0, value->type);
     if (value->known && value->rank != 0)
         return tqi_infer_refuses(infer, "its value is no scalar");
+    if (tqi_infer_input(infer, 0)->known && tqi_infer_input(infer, 0)->rank != 1)
+        return tqi_infer_refuses(infer, "its shape is no vector");
     tqi_fit fit = tqi_infer_values(infer, 0, &dims, &rank);
     if (fit != TQI_FITS)
         return fit;

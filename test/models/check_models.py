@@ -190,6 +190,19 @@ def reshape(shape):
     return pack(op("RESHAPE", [Input([2, 3]), shape], [Input([3, 2])], tfl.ReshapeOptionsT()))
 
 
+def first_run():
+    """RESHAPE to a shape that is an input, then an ADD that does not fit."""
+    b = op("RESHAPE", [Input([2, 3]), Input([2], INT)], [Input([3, 2])], tfl.ReshapeOptionsT())
+    t = b.t.subgraphs[0]
+    for name, buffer in (("a", 0), ("b", b.buffer(np.zeros(3, FLOAT))), ("c", 0)):
+        t.tensors.append(tfl.TensorT(name=name, shape=ints(3 if buffer else 4), type=0, buffer=buffer))
+    t.operators.append(tfl.OperatorT(
+        opcodeIndex=b.code("ADD"), inputs=ints(3, 4), outputs=ints(5),
+        builtinOptionsType=tfl.BuiltinOptions.AddOptions, builtinOptions=tfl.AddOptionsT()))
+    t.inputs, t.outputs = ints(0, 1, 3), ints(2, 5)
+    return pack(b)
+
+
 def spread(largest):
     w = np.ones((8, 4), FLOAT)
     w[3] = largest

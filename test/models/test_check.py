@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import allocate
+import litert
 import models
 import places
 import schema
 import test_execute_operators as operators
 import tool
 from ai_edge_litert import schema_py_generated as tfl
-from check_models import BYTE, CASES, ISSUES, MORE, add, broadcast_to, conv, fully_connected, pack, scaled, unary
+from check_models import BYTE, CASES, ISSUES, MORE, add, broadcast_to, conv, first_run, fully_connected, pack, scaled, unary
 
 CLEAN, FOUND = 0, 3
 TARGETS = ("litert", "xnnpack", "gpu", "nnapi", "tflite-micro", "int8-only")
@@ -130,6 +131,16 @@ def test_layouts_that_are_clear_have_a_cure(source, target, cure):
     (found,) = of_rule(check(model), "shapes")
     assert found["cure"] == cure
     assert allocate.verdict(model) != allocate.LOADS
+
+
+def test_what_shows_in_the_first_run():
+    """Behind an operator whose shape only a run knows, LiteRT prepares nothing when it loads the model."""
+    model = first_run()
+    (found,) = of_rule(check(model), "shapes")
+    assert found["op"] == 1 and "first run" in found["message"]
+    assert allocate.verdict(model) == allocate.LOADS
+    answer = litert.run(model, False)
+    assert answer["stage"] == "refused" and "Node number 1 (ADD) failed to prepare" in answer["message"]
 
 
 def test_unet():
