@@ -191,8 +191,8 @@ def reshape(shape):
 
 
 def first_run():
-    """RESHAPE to a shape that is an input, then an ADD that does not fit."""
-    b = op("RESHAPE", [Input([2, 3]), Input([2], INT)], [Input([3, 2])], tfl.ReshapeOptionsT())
+    """TILE by multiples that are an input, then an ADD that does not fit."""
+    b = op("TILE", [Input([2, 3]), Input([2], INT)], [Input([2, 3])], tfl.TileOptionsT())
     t = b.t.subgraphs[0]
     for name, buffer in (("a", 0), ("b", b.buffer(np.zeros(3, FLOAT))), ("c", 0)):
         t.tensors.append(tfl.TensorT(name=name, shape=ints(3 if buffer else 4), type=0, buffer=buffer))
