@@ -25,7 +25,7 @@ static enum cli_exit unknown_target(const struct cli_options *options) {
                  tq_target_name(i));
     }
     return cli_usage_error(options->command_name, "there is no target '%s', only %s",
-                           options->target, names);
+                           options->check_target, names);
 }
 
 static tq_finding finding_at(const tq_findings *findings, uint32_t index) {
@@ -169,7 +169,7 @@ enum cli_exit cli_check(const struct cli_options *options) {
     tq_model *model = NULL;
     tq_findings *findings = NULL;
     uint32_t counts[SEVERITIES];
-    if (options->target != NULL && !find_target(options->target, &check.target))
+    if (options->check_target != NULL && !find_target(options->check_target, &check.target))
         return unknown_target(options);
     check.runtime = options->runtime;
     tq_status status = cli_load(options, &model, &error);

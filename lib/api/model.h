@@ -38,10 +38,11 @@ struct tq_model {
     tqi_refinement refinement;
     tqi_arena edits; /* of the result, which is made anew when a constant is refused */
     tqi_result result;
-    tq_model **members; /* of a bundle: a model for each member, or NULL */
-    uint32_t flags;     /* TQ_QUANTIZE_... */
-    uint64_t file_size; /* when saved */
-    bool saved;         /* the report is complete */
+    tq_model **members;   /* of a bundle: a model for each member, or NULL */
+    uint32_t flags;       /* TQ_QUANTIZE_... */
+    uint64_t file_size;   /* when saved */
+    uint64_t target_size; /* that was asked for; 0: none */
+    bool saved;           /* the report is complete */
     bool has_crc, is_packed;
     uint32_t crc;         /* of the file, as a member of a ZIP */
     uint64_t packed_size; /* deflated */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <string.h>
 
-#include "api/model.h"
+#include "api/stats.h"
 #include "quantize/refine.h"
 
 tq_status tq_get_recipe_info(uint32_t index, tq_recipe_info *info) {
@@ -91,10 +92,12 @@ tq_status tqi_model_refuse(tq_model *model, tq_error *error) {
 
 typedef struct recipe_choice {
     const tq_recipe *usual;
+    const tq_quantize_options *options;
     const tq_member_recipe *others;
     uint32_t n_others;
-    uint32_t flags;
-    bool *used; /* by others */
+    bool *used;         /* by others */
+    uint64_t in_models; /* bytes of a bundle's models */
+    uint64_t besides;   /* and of all else in it */
 } recipe_choice;
 
 static bool fits(const char *pattern, const char *path) {
@@ -136,7 +139,8 @@ static tq_status quantize_members(const tq_model *bundle, const recipe_choice *c
                                   tq_model *result, tq_error *error) {
     uint32_t n = bundle->input->container.n_members;
     TQI_NEW(&result->arena, &result->members, n, error);
-    result->flags = choices->flags;
+    result->flags = choices->options->flags;
+    result->target_size = choices->options->target_size;
     for (uint32_t i = 0; i < n; i++) {
         if (!bundle->members[i])
             continue;
@@ -147,15 +151,52 @@ static tq_status quantize_members(const tq_model *bundle, const recipe_choice *c
     return tqi_bundle_measure(result, error);
 }
 
-static tq_status refine(tq_model *model, const tq_recipe *recipe, tq_error *error) {
-    enum { IMAGES = 16 };
+static uint64_t bytes_in_models(const tq_model *model) {
+    uint64_t sum = 0;
+    if (!tqi_is_bundle(model))
+        return model->input->source.size;
+    for (uint32_t i = 0; i < model->input->container.n_members; i++)
+        if (model->members[i])
+            sum += bytes_in_models(model->members[i]);
+    return sum;
+}
+
+/* The models of a bundle share what is left for them by their sizes. */
+static uint64_t target_of(const tq_model *model, const recipe_choice *choices) {
+    uint64_t target = choices->options->target_size;
+    if (target == 0 || !model->input->outer)
+        return target;
+    double share = (double)model->input->source.size / (double)choices->in_models;
+    double left = (double)target - (double)choices->besides;
+    return left > 0 ? (uint64_t)(left * share) + 1 : 1;
+}
+
+static tq_status measure(void *opaque, uint64_t *size, tq_error *error) {
+    tq_model *model = opaque;
+    TQI_TRY(tqi_model_apply(model, error));
+    *size = model->file_size;
+    return TQ_OK;
+}
+
+static tq_status refine(tq_model *model, const tq_recipe *recipe, const recipe_choice *choices,
+                        tq_error *error) {
     tqi_refine_options options = {.kernels = &model->input->kernels,
                                   .cpu_flags = model->input->cpu_flags,
-                                  .images = IMAGES,
-                                  .rounding = recipe->rounds_by_inputs,
-                                  .heap = model->input->heap};
+                                  .heap = model->input->heap,
+                                  .recipe = recipe,
+                                  .effort = choices->options->effort,
+                                  .target_size = target_of(model, choices),
+                                  .min_snr_db = choices->options->min_snr_db,
+                                  .measure = measure,
+                                  .measure_opaque = model,
+                                  .progress = choices->options->progress,
+                                  .progress_opaque = choices->options->progress_opaque};
+    model->target_size = choices->options->target_size;
+    model->refinement = (tqi_refinement){.error = NAN, .plain_error = NAN, .refusal = ""};
     if (!recipe->corrects_biases && !recipe->rounds_by_inputs)
         return TQ_OK;
+    TQI_TRY(tqi_stats_find(choices->options->stats, choices->options->n_stats, model->input,
+                           &model->arena, &options.given, error));
     return tqi_refine(&model->refinement, &model->plan, &model->input->graph, &options,
                       &model->arena, error);
 }
@@ -166,7 +207,7 @@ static tq_status plan_and_apply(const tq_model *model, const recipe_choice *choi
         return quantize_members(model, choices, result, error);
     const tq_recipe *recipe = choose(choices, model->input->path);
     TQI_TRY(tqi_plan_make(&result->plan, &model->input->graph, recipe, &result->arena, error));
-    TQI_TRY(refine(result, recipe, error));
+    TQI_TRY(refine(result, recipe, choices, error));
     return tqi_model_apply(result, error);
 }
 
@@ -195,11 +236,13 @@ static tq_status read_options(const tq_quantize_options *given, tq_quantize_opti
     if (options->effort > TQ_EFFORT_BEST || options->target > TQ_TARGET_GPU)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_quantize_options.effort or target is none");
-    if (options->target || options->n_stats || options->target_size || options->min_snr_db != 0)
-        return tqi_fail(
-            error, TQ_ERR_UNSUPPORTED,
-            "tq_quantize_options has a target, statistics or a goal, which this version "
-            "does not know");
+    for (uint32_t i = 0; i < options->n_stats; i++)
+        if (!options->stats || !options->stats[i])
+            return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                            "tq_quantize_options.stats lacks one of n_stats");
+    if (!(options->min_snr_db >= 0) || (options->target_size > 0 && options->min_snr_db > 0))
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                        "tq_quantize_options has two goals, or a min_snr_db that is none");
     for (uint32_t i = 0; i < options->n_member_recipes; i++)
         if (!options->member_recipes || !options->member_recipes[i].pattern ||
             !options->member_recipes[i].recipe)
@@ -226,8 +269,16 @@ static tq_status quantize(const tq_model *model, const tq_recipe *recipe,
     if (model->quantized)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "this model comes from tq_quantize(): save it and load it again first");
-    recipe_choice choices = {recipe, options.member_recipes, options.n_member_recipes,
-                             options.flags, NULL};
+    recipe_choice choices = {recipe,
+                             &options,
+                             options.member_recipes,
+                             options.n_member_recipes,
+                             NULL,
+                             bytes_in_models(model),
+                             0};
+    choices.besides = model->input->source.size > choices.in_models
+                          ? model->input->source.size - choices.in_models
+                          : 0;
     tqi_arena arena;
     tq_model *result = NULL;
     tqi_arena_init(&arena, model->input->heap);

@@ -10,6 +10,7 @@ const tq_report *tq_model_report(const tq_model *model) {
 static uint32_t verdict_of(tqi_action action) {
     switch (action) {
     case TQI_ACTION_DYNAMIC:
+    case TQI_ACTION_DYNAMIC_INT4:
     case TQI_ACTION_WEIGHT_ONLY:
         return TQ_VERDICT_QUANTIZED;
     case TQI_ACTION_FLOAT16:
@@ -29,6 +30,11 @@ static double snr_of(const tq_model *model, uint32_t index) {
     return sums.noise == 0 ? INFINITY : 10 * log10(sums.signal / sums.noise);
 }
 
+/* From noise over signal. */
+static double output_snr(double error) {
+    return isnan(error) ? (double)NAN : error == 0 ? (double)INFINITY : -10 * log10(error);
+}
+
 static void fill_use(const tq_model *model, const tqi_constant *c, tq_report_entry *entry) {
     const tqi_uses *uses = &model->plan.constants.uses[c->subgraph];
     entry->op = entry->op_input = entry->builtin_code = TQ_NO_INDEX;
@@ -46,10 +52,20 @@ static void fill_use(const tq_model *model, const tqi_constant *c, tq_report_ent
     entry->op_name = code->builtin == TQI_OP_CUSTOM ? code->custom : name ? name : "unknown";
 }
 
+static bool is_dynamic(const tqi_decision *decision) {
+    return decision->action == TQI_ACTION_DYNAMIC || decision->action == TQI_ACTION_DYNAMIC_INT4;
+}
+
+static uint32_t scales_of(const tqi_encoder *e) {
+    if (e && e->block)
+        return (uint32_t)(e->elements / e->block);
+    return e && e->scale ? (uint32_t)e->channels : 0;
+}
+
 /* Runtimes unpack what they compute with in float32; integers stay as they are. */
 static uint64_t runtime_bytes(const tqi_graph *graph, const tqi_constant *c,
                               const tqi_decision *decision) {
-    if (decision && decision->action == TQI_ACTION_DYNAMIC)
+    if (decision && is_dynamic(decision))
         return tqi_planned_bytes(graph, c, decision);
     return tqi_is_float(c) ? sizeof(float) * c->elements : c->bytes;
 }
@@ -75,14 +91,15 @@ tq_status tq_get_report_entry(const tq_report *report, uint32_t index, tq_report
         .to_type = e ? e->to_type : c->stored_type,
         .from_sparse = c->sparse,
         .to_sparse = c->sparse && !e,
-        .scales = e && e->scale ? (uint32_t)e->channels : 0,
+        .scales = scales_of(e),
         .elements = c->elements,
         .bytes_before = c->bytes,
         .bytes_after = tqi_planned_bytes(graph, c, decision),
         .snr_db = snr_of(model, index),
-        .output_snr_db = NAN,
+        .output_snr_db =
+            output_snr(model->refinement.errors ? model->refinement.errors[index] : (double)NAN),
         .runtime_bytes = runtime_bytes(graph, c, decision),
-        .is_dynamic = decision->action == TQI_ACTION_DYNAMIC,
+        .is_dynamic = is_dynamic(decision),
     };
     fill_use(model, c, &result);
     return tqi_fill_struct(entry, &result, sizeof result);
@@ -109,6 +126,8 @@ static uint64_t side_bytes(const tq_model *model, uint32_t index, bool after) {
     const tqi_constant *c = &model->plan.constants.list[index];
     const tqi_graph *graph = &model->input->graph;
     const tqi_encoder *e = model->result.encoders[index];
+    if (after && e && e->block)
+        return 0; /* scales of blocks are data */
     if (after && e)
         return tqi_planned_bytes(graph, c, &model->plan.decisions[index]) - e->producer.size;
     const tqi_tensor *storage = &graph->subgraphs[c->subgraph].tensors[c->storage];
@@ -120,11 +139,22 @@ typedef struct tally {
     tq_report_totals totals;
     double snr;
     uint32_t measured;
+    double error, plain_error; /* of the worst model */
 } tally;
 
 static void count(const tq_model *model, tally *t) {
     tq_report_totals *totals = &t->totals;
     totals->changed |= model->result.changed;
+    totals->layers += model->refinement.layers;
+    if (model->refinement.goal > totals->goal)
+        totals->goal = model->refinement.goal;
+    totals->known_layers += model->refinement.known;
+    if (!totals->refusal[0] && model->refinement.refusal)
+        totals->refusal = model->refinement.refusal;
+    if (isnan(t->error) || model->refinement.error > t->error) {
+        t->error = model->refinement.error;
+        t->plain_error = model->refinement.plain_error;
+    }
     totals->constants += model->plan.constants.count;
     totals->constant_bytes_before += data_bytes(&model->input->graph);
     totals->constant_bytes_after += data_bytes(tqi_model_graph(model));
@@ -164,10 +194,15 @@ tq_status tq_get_report_totals(const tq_report *report, tq_report_totals *totals
     tally t = {.totals = {.file_bytes_before = model->input->source.size,
                           .file_bytes_after =
                               model->input->outer ? tqi_size_within(model) : model->file_size,
-                          .output_snr_db = NAN,
-                          .plain_output_snr_db = NAN,
-                          .refusal = ""}};
+                          .refusal = ""},
+               .error = NAN,
+               .plain_error = NAN};
     count_all(model, &t);
     t.totals.mean_snr_db = t.measured ? t.snr / t.measured : (double)NAN;
+    if (model->target_size > 0)
+        t.totals.goal =
+            t.totals.file_bytes_after <= model->target_size ? TQ_GOAL_REACHED : TQ_GOAL_MISSED;
+    t.totals.output_snr_db = output_snr(t.error);
+    t.totals.plain_output_snr_db = output_snr(t.plain_error);
     return tqi_fill_struct(totals, &t.totals, sizeof t.totals);
 }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "execute/approximate.h"
 
 tq_status tqi_call_refuse(const tqi_call *call, tq_error *error, const char *why) {
     const char *name = tqi_op_name(call->builtin);
@@ -14,6 +13,21 @@ tq_status tqi_call_refuse(const tqi_call *call, tq_error *error, const char *why
     if (call->subgraph && call->op)
         error->op = (int32_t)(call->op - call->subgraph->operators);
     return TQ_ERR_UNSUPPORTED;
+}
+
+/* ---- work ---- */
+
+const tqi_budget tqi_default_budget = {
+    .elements = UINT64_C(1) << 28, .work = UINT64_C(1) << 42, .depth = 4};
+
+tq_status tqi_call_work(const tqi_call *call, uint64_t a, uint64_t b, uint64_t c, tq_error *error) {
+    uint64_t work;
+    if (!call->budget)
+        return TQ_OK;
+    if (!tqi_mul_u64(a, b, &work) || !tqi_mul_u64(work, c, &work) || work > call->budget->work)
+        return tqi_call_refuse(call, error, "it is too much work");
+    call->budget->work -= work;
+    return TQ_OK;
 }
 
 /* ---- options ---- */
@@ -140,6 +154,9 @@ size_t tqi_value_bytes(const tqi_value *value) {
     return (size_t)value->elements * tqi_type_size(value->type);
 }
 
+/* Multiply-adds that take about as long as to read or make an element. */
+enum { OF_AN_ELEMENT = 16 };
+
 /* The byte before the data says how far the block's start is. */
 enum { ALIGNMENT = 64 };
 
@@ -153,6 +170,9 @@ tq_status tqi_call_output(const tqi_call *call, uint32_t index, int32_t type, ui
     uint64_t elements;
     if (!count_elements(rank, shape, &elements))
         return tqi_call_refuse(call, error, "an output has an impossible shape");
+    if (call->budget && elements > call->budget->elements)
+        return tqi_call_refuse(call, error, "an output is too large");
+    TQI_TRY(tqi_call_work(call, elements, OF_AN_ELEMENT, 1, error));
     uint64_t bytes = elements * tqi_type_size(type) + ALIGNMENT;
     uint8_t *block = bytes <= SIZE_MAX ? tqi_alloc(call->heap, (size_t)bytes) : NULL;
     if (!block)
@@ -214,45 +234,4 @@ tq_status tqi_call_scratch(const tqi_call *call, uint64_t count, size_t size, vo
     memcpy(out, &memory, sizeof memory);
     *bytes = (size_t)wanted;
     return TQ_OK;
-}
-
-/* ---- fused activation functions ---- */
-
-enum {
-    ACTIVATION_NONE,
-    ACTIVATION_RELU,
-    ACTIVATION_RELU_N1_TO_1,
-    ACTIVATION_RELU6,
-    ACTIVATION_TANH
-};
-
-static void clip(float *values, uint64_t n, float low, float high) {
-    for (uint64_t i = 0; i < n; i++) {
-        float x = values[i];
-        x = x < low ? low : x;
-        values[i] = x > high ? high : x;
-    }
-}
-
-bool tqi_activate(float *values, uint64_t n, int32_t activation) {
-    switch (activation) {
-    case ACTIVATION_NONE:
-        return true;
-    case ACTIVATION_RELU:
-        for (uint64_t i = 0; i < n; i++)
-            values[i] = values[i] < 0.0f ? 0.0f : values[i];
-        return true;
-    case ACTIVATION_RELU_N1_TO_1:
-        clip(values, n, -1.0f, 1.0f);
-        return true;
-    case ACTIVATION_RELU6:
-        clip(values, n, 0.0f, 6.0f);
-        return true;
-    case ACTIVATION_TANH:
-        for (uint64_t i = 0; i < n; i++)
-            values[i] = tqi_tanh(values[i]);
-        return true;
-    default:
-        return false;
-    }
 }

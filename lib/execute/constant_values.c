@@ -116,16 +116,35 @@ static int32_t quantum(const uint8_t *bytes, uint64_t i, int32_t type) {
 
 /* ---- quantization ---- */
 
+/* Where FULLY_CONNECTED reads blocks of int4, XNNPACK multiplies by scales of bfloat16. */
+static void shorten_scales(loading *l) {
+    const tqi_subgraph *s = &l->graph->subgraphs[l->subgraph];
+    bool read = false;
+    for (uint32_t i = 0; i < s->n_operators && !read; i++) {
+        const tqi_operator *op = &s->operators[i];
+        read = op->n_inputs > 1 && op->inputs[1] == (int32_t)l->index &&
+               tqi_builtin(l->graph, op) == TQI_OP_FULLY_CONNECTED;
+    }
+    float *scales = tqi_floats(&l->block_scales);
+    for (uint64_t i = 0; i < l->channels && read && l->tensor->type == TQI_TYPE_INT4; i++) {
+        enum { HALF = 0x7fff, DROPPED = 0xffff, INFINITE = 0x7f800000 };
+        uint32_t bits;
+        memcpy(&bits, &scales[i], sizeof bits);
+        if ((bits & INFINITE) != INFINITE)
+            bits = (bits + HALF + (bits >> 16 & 1)) & ~(uint32_t)DROPPED; /* halves to even */
+        memcpy(&scales[i], &bits, sizeof bits);
+    }
+}
+
 static tq_status find_block_scales(loading *l, tq_error *error) {
     int32_t named[2];
     tqi_details_tensors(&l->graph->view, l->tensor, named);
     uint32_t details =
         tqi_get_table(&l->graph->view, l->tensor->old_quantization, TQI_QUANT_DETAILS);
-    enum { BLOCKWISE = 2 };
     int8_t kind =
         tqi_get_i8(&l->graph->view, l->tensor->old_quantization, TQI_QUANT_DETAILS_TYPE, 0);
     const tqi_subgraph *s = &l->graph->subgraphs[l->subgraph];
-    if (kind != BLOCKWISE || named[0] < 0 || (uint32_t)named[0] == l->index)
+    if (kind != TQI_DETAILS_BLOCKWISE || named[0] < 0 || (uint32_t)named[0] == l->index)
         return not_covered(l, error);
     const tqi_tensor *scales = &s->tensors[named[0]];
     if (!is_float_type(scales->type) || !tqi_is_constant(l->graph, scales))
@@ -138,6 +157,7 @@ static tq_status find_block_scales(loading *l, tq_error *error) {
     uint64_t covered;
     if (size <= 0 || !tqi_mul_u64(l->inner, l->channels, &covered) || covered != l->stored)
         return contradicts(l, error);
+    shorten_scales(l);
     return TQ_OK;
 }
 

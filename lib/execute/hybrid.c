@@ -14,8 +14,6 @@ typedef struct grid {
     float zero_point;     /* a whole number */
 } grid;
 
-typedef enum rounding { XNNPACK, BUILT_IN } rounding;
-
 /* ---- the formulas ---- */
 
 /* NaN becomes `low`. */
@@ -30,12 +28,10 @@ static float to_even(float x) {
     return (x + magic) - magic;
 }
 
-/* The same, halves away from 0. */
+/* The same with halves away from 0, as the built-in kernels' vectors do it: what is just below a
+ * half may go there too. */
 static float to_away(float x) {
-    float y = to_even(x), rest = x - y;
-    if (rest == 0.5f && x > 0.0f)
-        return y + 1.0f;
-    return rest == -0.5f && x < 0.0f ? y - 1.0f : y;
+    return (float)(int32_t)(x + (x < 0.0f ? -0.5f : 0.5f));
 }
 
 /* All in float32; the zero point comes from the end whose error is the smaller one. */
@@ -48,41 +44,40 @@ static grid grid_of_xnnpack(float min, float max) {
     return (grid){scale, 1.0f / scale, to_even(clip(zero, LOWEST, HIGHEST))};
 }
 
-/* In double, but for the scale that is used. */
+/* In double, but for the range and the scale that is used. */
 static grid grid_of_built_in(float min, float max) {
-    double low = min < 0.0f ? (double)min : 0.0, high = max > 0.0f ? (double)max : 0.0;
+    float low = min < 0.0f ? min : 0.0f, high = max > 0.0f ? max : 0.0f;
     if (low == high)
         return (grid){0.0f, 1.0f, 0.0f};
-    double scale = (high - low) / (HIGHEST - LOWEST);
-    bool use_low = -LOWEST + fabs(low / scale) < HIGHEST + fabs(high / scale);
-    double zero = use_low ? LOWEST - low / scale : HIGHEST - high / scale;
+    double scale = (double)(high - low) / (HIGHEST - LOWEST);
+    double from_low = (double)low / scale, from_high = (double)high / scale;
+    bool use_low = -LOWEST + fabs(from_low) < HIGHEST + fabs(from_high);
+    double zero = use_low ? LOWEST - from_low : HIGHEST - from_high;
     zero = zero > LOWEST ? zero : LOWEST;
     zero = zero < HIGHEST ? round(zero) : HIGHEST;
     return (grid){1.0f / (float)scale, (float)scale, (float)zero};
 }
 
-static void round_run(const float *x, uint64_t n, uint64_t stride, grid g, rounding how, float *y) {
+static void round_run(const float *x, uint64_t n, grid g, bool built_in, float *restrict y) {
     float low = (float)LOWEST - g.zero_point, high = (float)HIGHEST - g.zero_point;
-    if (how == XNNPACK)
+    if (built_in)
         for (uint64_t i = 0; i < n; i++)
-            y[i * stride] = to_even(clip(x[i * stride] * g.to_steps, low, high)) * g.step;
+            y[i] = to_away(clip(x[i] * g.to_steps, low, high)) * g.step;
     else
-        for (uint64_t i = 0; i < n; i++) {
-            float q = clip(g.zero_point + x[i * stride] * g.to_steps, LOWEST, HIGHEST);
-            y[i * stride] = (to_away(q) - g.zero_point) * g.step;
-        }
+        for (uint64_t i = 0; i < n; i++)
+            y[i] = to_even(clip(x[i] * g.to_steps, low, high)) * g.step;
 }
 
 /* ---- runs of values with one scale ---- */
 
-static void round_runs(const tqi_value *input, uint64_t n, rounding how, const tqi_kernels *kernels,
-                       float *to) {
+static void round_runs(const tqi_value *input, uint64_t n, bool built_in,
+                       const tqi_kernels *kernels, float *to) {
     const float *x = tqi_floats(input);
     for (uint64_t i = 0; i < input->elements; i += n) {
         float min, max;
         kernels->minmax_f32(x + i, (size_t)n, &min, &max);
-        grid g = how == XNNPACK ? grid_of_xnnpack(min, max) : grid_of_built_in(min, max);
-        round_run(x + i, n, 1, g, how, to + i);
+        grid g = built_in ? grid_of_built_in(min, max) : grid_of_xnnpack(min, max);
+        round_run(x + i, n, g, built_in, to + i);
     }
 }
 
@@ -98,20 +93,30 @@ static void round_columns(const tqi_value *input, float *to) {
                 min = x[k * columns] < min ? x[k * columns] : min;
                 max = x[k * columns] > max ? x[k * columns] : max;
             }
-            round_run(x, rows, columns, grid_of_xnnpack(min, max), XNNPACK, to + j);
+            grid g = grid_of_xnnpack(min, max);
+            for (uint64_t k = 0; k < rows; k++)
+                round_run(x + k * columns, 1, g, false, to + j + k * columns);
         }
 }
 
-static uint64_t run_of(const tqi_hybrid *how, const tqi_value *input) {
-    switch (how->builtin) {
-    case TQI_OP_FULLY_CONNECTED:
-        return how->depth;
-    case TQI_OP_BATCH_MATMUL:
-        return (uint64_t)input->shape[input->rank - 1];
-    default:
-        return input->elements / (uint64_t)input->shape[0];
-    }
+tq_status tqi_hybrid_input(const tqi_hybrid *how, const tqi_value *input,
+                           const tqi_kernels *kernels, tqi_heap *heap, tqi_value *output,
+                           tq_error *error) {
+    TQI_TRY(tqi_value_new(heap, TQI_TYPE_FLOAT32, input->rank, input->shape, output, error));
+    bool whole = input->elements > 0 && input->rank > 0;
+    uint64_t n = how->depth;
+    if (whole && n == 0)
+        n = input->elements / (uint64_t)input->shape[0];
+    if (!whole || input->elements % n != 0 || (how->turned && input->rank < 2))
+        memcpy(output->data, input->data, tqi_value_bytes(input));
+    else if (how->turned)
+        round_columns(input, tqi_floats(output));
+    else
+        round_runs(input, n, how->built_in, kernels, tqi_floats(output));
+    return TQ_OK;
 }
+
+/* ---- operators ---- */
 
 bool tqi_hybrid_places(int32_t builtin, uint32_t *activation, uint32_t *weights) {
     *activation = builtin == TQI_OP_TRANSPOSE_CONV ? 2 : 0;
@@ -121,60 +126,79 @@ bool tqi_hybrid_places(int32_t builtin, uint32_t *activation, uint32_t *weights)
            builtin == TQI_OP_BATCH_MATMUL;
 }
 
-tq_status tqi_hybrid_input(const tqi_hybrid *how, const tqi_value *input,
-                           const tqi_kernels *kernels, tqi_heap *heap, tqi_value *output,
-                           tq_error *error) {
-    TQI_TRY(tqi_value_new(heap, TQI_TYPE_FLOAT32, input->rank, input->shape, output, error));
-    uint64_t n = input->elements == 0 || input->rank < 2 ? 0 : run_of(how, input);
-    bool built_in = how->builtin == TQI_OP_DEPTHWISE_CONV_2D ||
-                    (how->builtin == TQI_OP_CONV_2D && how->weights_type != TQI_TYPE_INT8);
-    if (n == 0 || input->elements % n != 0)
-        memcpy(output->data, input->data, tqi_value_bytes(input));
-    else if (how->builtin == TQI_OP_BATCH_MATMUL && how->turned)
-        round_columns(input, tqi_floats(output));
-    else
-        round_runs(input, n, built_in ? BUILT_IN : XNNPACK, kernels, tqi_floats(output));
-    return TQ_OK;
+/* XNNPACK turns this one into FULLY_CONNECTED. Padding makes no difference then. */
+static bool is_product(const tqi_call *call, const tqi_value *x, const tqi_value *filter) {
+    enum { CONV_OPTIONS = 1, STRIDE_W = 1, STRIDE_H = 2 };
+    uint32_t o = tqi_call_options(call, CONV_OPTIONS);
+    return x->rank == 4 && filter->rank == 4 && filter->shape[1] == 1 && filter->shape[2] == 1 &&
+           filter->shape[3] == x->shape[3] &&
+           (int64_t)filter->shape[0] + (int64_t)filter->shape[3] > 2 &&
+           tqi_option_i32(call, o, STRIDE_W, 0) == 1 && tqi_option_i32(call, o, STRIDE_H, 0) == 1;
 }
 
-/* ---- operators of a file ---- */
-
-bool tqi_is_hybrid(const tqi_graph *graph, const tqi_subgraph *subgraph, const tqi_operator *op,
-                   tqi_hybrid *how) {
-    uint32_t activation, weights;
-    int32_t builtin = tqi_builtin(graph, op);
-    if (!tqi_hybrid_places(builtin, &activation, &weights) || op->n_inputs <= weights ||
-        op->n_inputs <= activation || op->inputs[weights] < 0 || op->inputs[activation] < 0)
-        return false;
-    const tqi_tensor *stored = &subgraph->tensors[op->inputs[weights]];
-    bool small = stored->type == TQI_TYPE_INT8 || stored->type == TQI_TYPE_INT4 ||
-                 stored->type == TQI_TYPE_INT2;
-    *how = (tqi_hybrid){.builtin = builtin, .weights_type = stored->type};
-    return small && tqi_is_constant(graph, stored) &&
-           subgraph->tensors[op->inputs[activation]].type == TQI_TYPE_FLOAT32;
+static tqi_hybrid hybrid_of(const tqi_call *call, int32_t weights_type, const tqi_value *x,
+                            const tqi_value *weights) {
+    enum { BATCH_MATMUL_OPTIONS = 101, ADJ_X = 0 };
+    tqi_hybrid how = {0};
+    switch (call->builtin) {
+    case TQI_OP_CONV_2D:
+        how.built_in = weights_type != TQI_TYPE_INT8;
+        if (!how.built_in && is_product(call, x, weights))
+            how.depth = (uint64_t)x->shape[3];
+        break;
+    case TQI_OP_DEPTHWISE_CONV_2D:
+        how.built_in = true;
+        break;
+    case TQI_OP_FULLY_CONNECTED:
+        how.depth = weights->rank == 2 ? (uint64_t)weights->shape[1] : 0;
+        break;
+    case TQI_OP_BATCH_MATMUL:
+        how.depth = x->rank > 0 ? (uint64_t)x->shape[x->rank - 1] : 0;
+        how.turned =
+            tqi_option_i8(call, tqi_call_options(call, BATCH_MATMUL_OPTIONS), ADJ_X, 0) != 0;
+        break;
+    default:
+        break;
+    }
+    return how;
 }
 
-tq_status tqi_run_as_stored(tqi_run_operator *run, const tqi_call *call, tq_error *error) {
-    enum { MOST_INPUTS = 4, BATCH_MATMUL_OPTIONS = 101, ADJ_X = 0 };
-    tqi_hybrid how;
-    uint32_t activation, weights;
-    const tqi_value *x = NULL, *w = NULL, *inputs[MOST_INPUTS];
-    if (call->n_inputs > MOST_INPUTS || !tqi_is_hybrid(call->graph, call->subgraph, call->op, &how))
-        return run(call, error);
-    (void)tqi_hybrid_places(call->builtin, &activation, &weights);
-    TQI_TRY(tqi_call_input(call, activation, TQI_TYPE_FLOAT32, &x, error));
-    TQI_TRY(tqi_call_input(call, weights, TQI_TYPE_FLOAT32, &w, error));
-    how.depth = w->rank == 2 ? (uint64_t)w->shape[1] : 0;
-    how.turned = tqi_option_i8(call, tqi_call_options(call, BATCH_MATMUL_OPTIONS), ADJ_X, 0) != 0;
+tq_status tqi_run_hybrid(tqi_run_operator *run, const tqi_call *call, int32_t weights_type,
+                         tq_error *error) {
+    enum { MOST_INPUTS = 4 };
+    uint32_t at, weights_at;
+    const tqi_value *x = NULL, *weights = NULL, *inputs[MOST_INPUTS];
+    if (!tqi_hybrid_places(call->builtin, &at, &weights_at) || call->n_inputs > MOST_INPUTS)
+        return tqi_call_refuse(call, error, "it has more inputs than is known of it");
+    TQI_TRY(tqi_call_input(call, at, TQI_TYPE_FLOAT32, &x, error));
+    TQI_TRY(tqi_call_input(call, weights_at, TQI_TYPE_FLOAT32, &weights, error));
+    const tqi_hybrid how = hybrid_of(call, weights_type, x, weights);
     tqi_value rounded = {0};
     tqi_call changed = *call;
     for (uint32_t i = 0; i < call->n_inputs; i++)
         inputs[i] = call->inputs[i];
-    inputs[activation] = &rounded;
+    inputs[at] = &rounded;
     changed.inputs = inputs;
     tq_status status = tqi_hybrid_input(&how, x, call->kernels, call->heap, &rounded, error);
     if (status == TQ_OK)
         status = run(&changed, error);
     tqi_value_free(call->heap, &rounded);
     return status;
+}
+
+tq_status tqi_run_as_stored(tqi_run_operator *run, const tqi_call *call, tq_error *error) {
+    uint32_t at, weights_at;
+    const tqi_operator *op = call->op;
+    for (uint32_t i = 0; i < call->n_inputs; i++)
+        if (call->inputs[i])
+            TQI_TRY(tqi_call_work(call, call->inputs[i]->elements, 1, 1, error));
+    if (!tqi_hybrid_places(call->builtin, &at, &weights_at) || op->n_inputs <= weights_at ||
+        op->n_inputs <= at || op->inputs[weights_at] < 0 || op->inputs[at] < 0)
+        return run(call, error);
+    const tqi_tensor *weights = &call->subgraph->tensors[op->inputs[weights_at]];
+    bool small = weights->type == TQI_TYPE_INT8 || weights->type == TQI_TYPE_INT4 ||
+                 weights->type == TQI_TYPE_INT2;
+    bool hybrid = small && tqi_is_constant(call->graph, weights) &&
+                  call->subgraph->tensors[op->inputs[at]].type == TQI_TYPE_FLOAT32;
+    return hybrid ? tqi_run_hybrid(run, call, weights->type, error) : run(call, error);
 }

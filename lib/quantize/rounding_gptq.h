@@ -27,9 +27,10 @@ typedef struct tqi_gptq {
                        no factor, more is tried */
     bool signal;    /* fill in tqi_gptq_result.signal: as long again as the rounding */
     const tqi_cancel *cancel;
+    uint32_t cpu_flags; /* TQ_CPU_... bits of what may be used */
 } tqi_gptq;
 
-#define TQI_GPTQ_DAMPING 0.01
+#define TQI_GPTQ_DAMPING 0.03
 
 /* Groups by what became of them, and errors: the sums of d C d^T over the rows of those fitted,
  * that is, the variance of what the outputs are off by. */

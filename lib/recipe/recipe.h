@@ -11,13 +11,14 @@
 
 /* How a weight is represented, and how the operator computes with it. */
 typedef enum tqi_mode {
-    TQI_MODE_COPY,        /* left alone */
-    TQI_MODE_DYNAMIC,     /* integers; the runtime quantizes activations as it goes */
-    TQI_MODE_WEIGHT_ONLY, /* integers behind DEQUANTIZE; float32 arithmetic */
-    TQI_MODE_FLOAT16,     /* float16 behind DEQUANTIZE; float32 arithmetic */
+    TQI_MODE_COPY,         /* left alone */
+    TQI_MODE_DYNAMIC,      /* integers; the runtime quantizes activations as it goes */
+    TQI_MODE_WEIGHT_ONLY,  /* integers behind DEQUANTIZE; float32 arithmetic */
+    TQI_MODE_FLOAT16,      /* float16 behind DEQUANTIZE; float32 arithmetic */
+    TQI_MODE_DYNAMIC_INT4, /* as DYNAMIC, but int4 with a scale for each TQI_BLOCK of them */
 } tqi_mode;
 
-enum { TQI_ANY_OP = -1 };
+enum { TQI_ANY_OP = -1, TQI_BLOCK = 32 };
 
 typedef struct tqi_rule {
     int32_t builtin; /* BuiltinOperator, or TQI_ANY_OP */
@@ -30,7 +31,10 @@ struct tq_recipe {
     uint32_t n_rules;
     /* what statistics are used for; they come from running the model */
     bool corrects_biases, rounds_by_inputs;
-    bool never_larger; /* weights that int8 would not make smaller stay float */
+    /* int8 only where it is smaller; float16 among it where it pays, with so much of the file */
+    bool mixes;
+    double float_budget;
+    bool speeds; /* int8 arithmetic where the target is faster by it */
 };
 
 /* The rule's mode; COPY where no rule names the operator. */
