@@ -108,7 +108,7 @@ tq_status tqi_policy_fill_in(const tqi_policy *p, tq_error *error) {
 double tqi_dynamic_gain(const tqi_graph *graph, const tqi_subgraph *subgraph,
                         const tqi_operator *op, const tqi_layer_statistics *known,
                         uint64_t weights) {
-    const double speed = 3, rounding = getenv("XR") ? atof(getenv("XR")) : 32, call = 1e5;
+    const double speed = 3, rounding = 48, call = 1e5;
     int32_t builtin = tqi_builtin(graph, op);
     if ((builtin != TQI_OP_CONV_2D && builtin != TQI_OP_FULLY_CONNECTED) ||
         !tqi_runs_hybrid(graph, subgraph, op) || !known || known->runs == 0 || known->groups != 1)
