@@ -15,11 +15,13 @@ static const char general_help[] =
     "usage: tfquant quantize INPUT -o OUTPUT [options]   write a smaller model or bundle\n"
     "       tfquant inspect INPUT [options]              show what it holds, or extract a member\n"
     "       tfquant verify A B [options]                 compare what two models compute\n"
+    "       tfquant check INPUT [options]                say what will fail, and where\n"
     "       tfquant recipes [options]                    list the ways to make models smaller\n"
     "       tfquant help [COMMAND]                       (or --help behind a command)\n"
     "       tfquant --version\n"
     "\n"
-    "Exit status: 0 done, 1 error, 2 wrong use, 3 nothing to change, or too far apart.\n";
+    "Exit status: 0 done, 1 error, 2 wrong use, 3 nothing to change, too far apart, or\n"
+    "something found.\n";
 
 static const char quantize_help[] =
     "usage: tfquant quantize INPUT -o OUTPUT [options]\n"
@@ -195,6 +197,34 @@ static const char recipes_help[] =
     "\n"
     "The JSON object: tool, version, command; recipes [{name, default, summary}].\n";
 
+static const char check_help[] =
+    "usage: tfquant check INPUT [--target TARGET] [--runtime RELEASE] [--json]\n"
+    "\n"
+    "Says what will fail in the model INPUT, or go wrong without a word: operators and versions\n"
+    "that the target does not have, shapes that do not fit, scales that break kernels, weights\n"
+    "that int8 can't hold. Of a bundle (.task or another ZIP, .litertlm) every model is checked.\n"
+    "\n"
+    "      --target TARGET    what it is to run on: litert (its builtin kernels, the default),\n"
+    "                         xnnpack, gpu, nnapi, tflite-micro, or int8-only: what a model needs\n"
+    "                         to become int8 all through\n"
+    "      --runtime RELEASE  the oldest runtime that has to load it, like 2.5: what needs a "
+    "newer\n"
+    "                         one is an error\n"
+    "      --max-memory SIZE  fail rather than hold more than this at once\n"
+    "      --max-output SIZE  fail if the deflated members of a bundle become more than this;\n"
+    "                         the default is 64M, or 256 times INPUT where that is more\n"
+    "      --json             print one JSON object instead of text\n"
+    "  -q, --quiet            print nothing but errors of the program\n"
+    "  -v, --verbose          print notes too: what works, but could be faster or smaller\n"
+    "\n"
+    "Exit status: 0 clean, but for notes; 1 error; 2 wrong use; 3 errors or warnings are found.\n"
+    "\n"
+    "The JSON object: tool, version, command, input, target, runtime (or null), clean, counts\n"
+    "{error, warning, note}; findings [{severity, rule, path, subgraph, op, op_input, op_name,\n"
+    "builtin_code, tensor, tensor_name, message, cure}]; rules [{name, summary}], those that the\n"
+    "target has. Indices are null where it is not about one, cure where there is none.\n"
+    "After an error as for 'tfquant quantize'.\n";
+
 struct command {
     const char *name;
     enum cli_command command;
@@ -207,6 +237,7 @@ static const struct command commands[] = {
     {"quantize", CLI_QUANTIZE, quantize_help, quantize_json_help, cli_quantize},
     {"inspect", CLI_INSPECT, inspect_help, "", cli_inspect},
     {"verify", CLI_VERIFY, verify_help, verify_json_help, cli_verify},
+    {"check", CLI_CHECK, check_help, "", cli_check},
     {"recipes", CLI_RECIPES, recipes_help, "", cli_recipes},
 };
 

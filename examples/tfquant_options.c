@@ -28,7 +28,7 @@ struct option {
     const char *wanted;                          /* what the value is to be, for a message */
 };
 
-enum { ALL = CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_VERIFY };
+enum { ALL = CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_VERIFY | CLI_CHECK };
 static const char a_size[] =
     "a size (a whole number of bytes above 0, or with K, M, G or T, like 64M)";
 
@@ -54,6 +54,8 @@ static const struct option option_table[] = {
      "an effort (fast, normal or best)"},
     {"target", 0, OPTION_VALUE, CLI_QUANTIZE, AT(target), value_target,
      "a target (xnnpack or gpu)"},
+    {"target", 0, OPTION_TEXT, CLI_CHECK, AT(check_target), NULL, NULL},
+    {"runtime", 0, OPTION_TEXT, CLI_CHECK, AT(runtime), NULL, NULL},
     {"target-size", 0, OPTION_VALUE, CLI_QUANTIZE, AT(target_size), value_target_size,
      "a size (bytes, or with K, M, G or T, like 2M; or at most 100% of the input, like 55%)"},
     {"max-error", 0, OPTION_VALUE, CLI_QUANTIZE, AT(min_snr_db), value_decibels, a_ratio},
@@ -61,15 +63,15 @@ static const struct option option_table[] = {
     {"extract", 0, OPTION_ONCE, CLI_INSPECT, AT(extract), NULL, NULL},
     {"threads", 'T', OPTION_VALUE, CLI_QUANTIZE, AT(threads), value_threads,
      "a number of threads (0 to 1024; 0: one for each processor)"},
-    {"max-memory", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, AT(max_memory),
-     value_size, a_size},
-    {"max-output", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, AT(max_output),
-     value_size, a_size},
+    {"max-memory", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY | CLI_CHECK,
+     AT(max_memory), value_size, a_size},
+    {"max-output", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY | CLI_CHECK,
+     AT(max_output), value_size, a_size},
     {"json", 0, OPTION_FLAG, ALL, AT(json), NULL, NULL},
     {"dry-run", 'n', OPTION_FLAG, CLI_QUANTIZE, AT(dry_run), NULL, NULL},
-    {"quiet", 'q', OPTION_QUIET, CLI_QUANTIZE | CLI_VERIFY, AT(verbosity), NULL, NULL},
-    {"verbose", 'v', OPTION_LOUDER, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, AT(verbosity), NULL,
-     NULL},
+    {"quiet", 'q', OPTION_QUIET, CLI_QUANTIZE | CLI_VERIFY | CLI_CHECK, AT(verbosity), NULL, NULL},
+    {"verbose", 'v', OPTION_LOUDER, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY | CLI_CHECK,
+     AT(verbosity), NULL, NULL},
     {"force", 'f', OPTION_FLAG, CLI_QUANTIZE | CLI_INSPECT, AT(force), NULL, NULL},
     {"help", 'h', OPTION_FLAG, ALL, AT(help), NULL, NULL},
 };

@@ -440,6 +440,11 @@ enum {
 enum {
     TQ_TARGET_XNNPACK = 0, /* LiteRT on a CPU, with its default delegate */
     TQ_TARGET_GPU = 1,     /* LiteRT's GPU delegates */
+    /* of tq_check() only, so far: */
+    TQ_TARGET_LITERT = 2,       /* its builtin kernels, without a delegate */
+    TQ_TARGET_NNAPI = 3,        /* Android's NNAPI delegate */
+    TQ_TARGET_TFLITE_MICRO = 4, /* the runtime for microcontrollers */
+    TQ_TARGET_INT8_ONLY = 5,    /* accelerators that have nothing but int8 */
 };
 
 typedef struct tq_quantize_options {
@@ -730,6 +735,72 @@ TQ_API tq_status tq_get_output_comparison(const tq_verification *verification, u
 /* index from 0 to tq_verification_info.layers - 1, in the order in which the reference runs */
 TQ_API tq_status tq_get_layer_comparison(const tq_verification *verification, uint32_t index,
                                          tq_comparison *comparison);
+
+/* --------------------------------------------------------------- check -- */
+/*
+ * What will fail, or go wrong without a word, on a target: operators and versions that it does not
+ * have, shapes that do not fit, scales that break kernels, values that int8 can't hold.
+ */
+typedef struct tq_findings tq_findings;
+
+/* Values are pinned. */
+enum {
+    TQ_SEVERITY_NOTE = 0,    /* it works; slower, or larger, than it could */
+    TQ_SEVERITY_WARNING = 1, /* it may fail, or be wrong, where this can't tell */
+    TQ_SEVERITY_ERROR = 2,   /* the target refuses it, or gives something else */
+};
+
+typedef struct tq_check_options {
+    uint32_t struct_size;
+    uint32_t target;     /* TQ_TARGET_... */
+    const char *runtime; /* "2.5": operator versions that this release of TensorFlow or LiteRT
+                            does not have are errors; NULL: any release */
+} tq_check_options;
+#define TQ_CHECK_OPTIONS_INIT                                                                      \
+    { sizeof(tq_check_options), TQ_TARGET_LITERT, NULL }
+
+/* Indices are those of the model that was checked, and TQ_NO_INDEX where it is not about one. */
+typedef struct tq_finding {
+    uint32_t struct_size;
+    uint32_t severity; /* TQ_SEVERITY_... */
+    const char *rule;  /* "broadcast-to-shape"; see tq_get_rule_info() */
+    int32_t subgraph;
+    int32_t op;       /* as the runtime counts: "Node number 36" */
+    int32_t op_input; /* which of its inputs */
+    int32_t tensor;
+    int32_t builtin_code; /* of the operator */
+    const char *op_name;  /* "CONV_2D"; the custom code of a custom operator */
+    const char *tensor_name;
+    const char *message; /* what fails and where: a few sentences, no newline */
+    const char *cure;    /* the rewrite that cures it, "broadcast-to-tile"; "": none */
+    const char *path;    /* of the model in its bundle, as tq_member_info.path; "" */
+} tq_finding;
+
+/* A bundle is all its models. Findings come model by model, rule by rule, then in the order of
+ * operators, at most 4096 of a rule and a model. No findings is TQ_OK too. `options` may be NULL.
+ */
+TQ_API tq_status tq_check(const tq_model *model, const tq_check_options *options,
+                          tq_findings **findings, tq_error *error);
+/* May outlive the model. NULL is allowed. */
+TQ_API void tq_findings_free(tq_findings *findings);
+
+TQ_API uint32_t tq_findings_count(const tq_findings *findings);
+/* index from 0 to tq_findings_count() - 1 */
+TQ_API tq_status tq_get_finding(const tq_findings *findings, uint32_t index, tq_finding *finding);
+
+typedef struct tq_rule_info {
+    uint32_t struct_size;
+    uint32_t targets; /* bits 1 << TQ_TARGET_...: those that it is asked for */
+    const char *name;
+    const char *summary; /* one line */
+} tq_rule_info;
+
+/* The rules of tq_check(): index from 0 until TQ_ERR_INVALID_ARGUMENT. */
+TQ_API tq_status tq_get_rule_info(uint32_t index, tq_rule_info *info);
+
+/* "gpu"; "warning". Static strings; "unknown" for a value that is none. */
+TQ_API const char *tq_target_name(uint32_t target);
+TQ_API const char *tq_severity_name(uint32_t severity);
 
 #ifdef __cplusplus
 }

@@ -105,6 +105,8 @@ def test_struct_sizes_match_a_c_compiler(tmp_path):
         "tq_report_totals": abi.Totals, "tq_save_options": abi.SaveOptions, "tq_member_info": abi.MemberInfo,
         "tq_member_recipe": abi.MemberRecipe, "tq_array": abi.Array, "tq_verify_options": abi.VerifyOptions,
         "tq_verification_info": abi.VerificationInfo, "tq_comparison": abi.Comparison,
+        "tq_check_options": abi.CheckOptions, "tq_finding": abi.Finding,
+        "tq_rule_info": abi.RuleInfo,
     }
     lines = "".join(f'printf("%zu\\n", sizeof({n}));' for n in names)
     (tmp_path / "sizes.c").write_text(
