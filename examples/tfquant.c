@@ -14,6 +14,8 @@ static const char general_help[] =
     "\n"
     "usage: tfquant quantize INPUT -o OUTPUT [options]   write a smaller model or bundle\n"
     "       tfquant inspect INPUT [options]              show what it holds, or extract a member\n"
+    "       tfquant rewrite INPUT -o OUTPUT [options]    the same graph without what runtimes "
+    "refuse\n"
     "       tfquant recipes [options]                    list the ways to make models smaller\n"
     "       tfquant help [COMMAND]                       (or --help behind a command)\n"
     "       tfquant --version\n"
@@ -101,6 +103,39 @@ static const char inspect_help[] =
     "members}; on standard error when the member goes to standard output.\n"
     "After an error as for 'tfquant quantize'.\n";
 
+static const char rewrite_help[] =
+    "usage: tfquant rewrite INPUT -o OUTPUT [options]\n"
+    "       tfquant rewrite INPUT --dry-run [options]\n"
+    "       tfquant rewrite --list [--json]\n"
+    "\n"
+    "Writes a model that computes the same, bit by bit, without what runtimes and delegates "
+    "refuse\n"
+    "or stumble over, and says what was done. Of a bundle every model is rewritten, and all else\n"
+    "is kept.\n"
+    "\n"
+    "  -o, --output OUTPUT    where to; - is standard output (the report then goes to\n"
+    "                         standard error)\n"
+    "      --only NAME,...    only these rewrites\n"
+    "      --target TARGET    what it is to run on: xnnpack (the default), gpu, litert, nnapi,\n"
+    "                         tflite-micro, int8-only; what replaces an operator, it has\n"
+    "      --list             list the rewrites\n"
+    "  -f, --force            replace OUTPUT if it is there\n"
+    "  -n, --dry-run          write nothing\n"
+    "      --max-memory SIZE  fail rather than hold more than this at once\n"
+    "      --max-output SIZE  fail if the deflated members of a bundle become more than this;\n"
+    "                         the default is 64M, or 256 times INPUT where that is more\n"
+    "      --json             print one JSON object instead of text\n"
+    "  -q, --quiet            print errors only\n"
+    "\n"
+    "Exit status: 0 done, 1 error, 2 wrong use, 3 there is nothing to rewrite: then nothing is\n"
+    "written.\n"
+    "\n"
+    "The JSON object: tool, version, command, input, output, target, dry_run, changed, written,\n"
+    "file_bytes_before, file_bytes_after; edits [{path, rewrite, subgraph, op, op_name, tensor,\n"
+    "name}]. path is that of the model in its bundle; op and tensor are indices in INPUT, null\n"
+    "where it is about none. With --list: tool, version, command; rewrites [{name, default,\n"
+    "summary}]. After an error as for 'tfquant quantize'.\n";
+
 static const char recipes_help[] =
     "usage: tfquant recipes [--json]\n"
     "\n"
@@ -118,6 +153,7 @@ struct command {
 static const struct command commands[] = {
     {"quantize", CLI_QUANTIZE, quantize_help, cli_quantize},
     {"inspect", CLI_INSPECT, inspect_help, cli_inspect},
+    {"rewrite", CLI_REWRITE, rewrite_help, cli_rewrite},
     {"recipes", CLI_RECIPES, recipes_help, cli_recipes},
 };
 

@@ -22,6 +22,7 @@ enum cli_command {
     CLI_QUANTIZE = 1 << 0,
     CLI_INSPECT = 1 << 1,
     CLI_RECIPES = 1 << 2,
+    CLI_REWRITE = 1 << 4,
 };
 
 struct cli_options {
@@ -30,6 +31,8 @@ struct cli_options {
     const char *input;
     const char *output;          /* NULL: not given; "-": standard output */
     const char *recipe;          /* NULL: not given */
+    const char *only;            /* names of rewrites; NULL: not given */
+    const char *target;          /* name of what the model is to run on; NULL: not given */
     const char *extract;         /* path of the member to extract; NULL: not given */
     const char **member_recipes; /* "PATTERN=RECIPE", as given */
     uint32_t member_recipe_count;
@@ -41,6 +44,7 @@ struct cli_options {
     bool dry_run;
     bool force;
     bool keep_storage;
+    bool list;
     bool help;
 };
 
@@ -57,6 +61,7 @@ cli_usage_error(const char *command, const char *format, ...);
 enum cli_exit cli_quantize(const struct cli_options *options);
 enum cli_exit cli_inspect(const struct cli_options *options);
 enum cli_exit cli_recipes(const struct cli_options *options);
+enum cli_exit cli_rewrite(const struct cli_options *options);
 
 /* Every model is opened here. */
 tq_status cli_load(const struct cli_options *options, tq_model **model, tq_error *error);

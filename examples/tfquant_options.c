@@ -13,6 +13,9 @@ enum option_id {
     OPTION_MEMBER,
     OPTION_KEEP_STORAGE,
     OPTION_EXTRACT,
+    OPTION_ONLY,
+    OPTION_TARGET,
+    OPTION_LIST,
     OPTION_MAX_MEMORY,
     OPTION_MAX_OUTPUT,
     OPTION_JSON,
@@ -32,20 +35,23 @@ struct option {
 };
 
 static const struct option option_table[] = {
-    {"output", 'o', true, CLI_QUANTIZE | CLI_INSPECT, OPTION_OUTPUT},
+    {"output", 'o', true, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, OPTION_OUTPUT},
     {"recipe", 'r', true, CLI_QUANTIZE, OPTION_RECIPE},
     {"member", 0, true, CLI_QUANTIZE, OPTION_MEMBER},
     {"keep-storage", 0, false, CLI_QUANTIZE, OPTION_KEEP_STORAGE},
+    {"only", 0, true, CLI_REWRITE, OPTION_ONLY},
+    {"target", 0, true, CLI_REWRITE, OPTION_TARGET},
+    {"list", 0, false, CLI_REWRITE, OPTION_LIST},
     {"extract", 0, true, CLI_INSPECT, OPTION_EXTRACT},
     {"threads", 'T', true, CLI_QUANTIZE, OPTION_THREADS},
-    {"max-memory", 0, true, CLI_QUANTIZE | CLI_INSPECT, OPTION_MAX_MEMORY},
-    {"max-output", 0, true, CLI_QUANTIZE | CLI_INSPECT, OPTION_MAX_OUTPUT},
-    {"json", 0, false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES, OPTION_JSON},
-    {"dry-run", 'n', false, CLI_QUANTIZE, OPTION_DRY_RUN},
-    {"quiet", 'q', false, CLI_QUANTIZE, OPTION_QUIET},
+    {"max-memory", 0, true, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, OPTION_MAX_MEMORY},
+    {"max-output", 0, true, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, OPTION_MAX_OUTPUT},
+    {"json", 0, false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_REWRITE, OPTION_JSON},
+    {"dry-run", 'n', false, CLI_QUANTIZE | CLI_REWRITE, OPTION_DRY_RUN},
+    {"quiet", 'q', false, CLI_QUANTIZE | CLI_REWRITE, OPTION_QUIET},
     {"verbose", 'v', false, CLI_QUANTIZE | CLI_INSPECT, OPTION_VERBOSE},
-    {"force", 'f', false, CLI_QUANTIZE | CLI_INSPECT, OPTION_FORCE},
-    {"help", 'h', false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES, OPTION_HELP},
+    {"force", 'f', false, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, OPTION_FORCE},
+    {"help", 'h', false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_REWRITE, OPTION_HELP},
 };
 enum { OPTION_COUNT = sizeof option_table / sizeof option_table[0] };
 
@@ -157,6 +163,15 @@ static bool apply(struct cli_options *options, const struct option *option, cons
         }
         options->extract = value;
         break;
+    case OPTION_ONLY:
+        options->only = value;
+        break;
+    case OPTION_TARGET:
+        options->target = value;
+        break;
+    case OPTION_LIST:
+        options->list = true;
+        break;
     case OPTION_JSON:
         options->json = true;
         break;
@@ -252,7 +267,7 @@ static bool take_operand(struct cli_options *options, const char *word) {
     if (options->input != NULL) {
         cli_usage_error(options->command_name, "takes one model, but got '%s' and '%s'%s",
                         options->input, word,
-                        options->command == CLI_QUANTIZE ? " (the output goes behind -o)" : "");
+                        options->command != CLI_INSPECT ? " (the output goes behind -o)" : "");
         return false;
     }
     if (strcmp(word, "-") == 0) {
@@ -265,14 +280,14 @@ static bool take_operand(struct cli_options *options, const char *word) {
 }
 
 static bool is_complete(const struct cli_options *options) {
-    if (options->command == CLI_RECIPES)
+    if (options->command == CLI_RECIPES || options->list)
         return true;
     if (options->input == NULL) {
         cli_usage_error(options->command_name,
                         "which model? Give the path of a .tflite, .task or .litertlm file");
         return false;
     }
-    if (options->command == CLI_QUANTIZE && options->output == NULL && !options->dry_run) {
+    if (options->command != CLI_INSPECT && options->output == NULL && !options->dry_run) {
         cli_usage_error(options->command_name,
                         "no output given: add -o OUTPUT, or --dry-run to see what it would be");
         return false;
