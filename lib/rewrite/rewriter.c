@@ -115,7 +115,10 @@ static tq_status run_all(tqi_rewriter *ctx, const tqi_rewrite_options *options, 
             continue;
         ctx->rewrite = rewrite;
         ctx->by_name = options->chosen != NULL;
+        uint32_t before = *applied;
         TQI_TRY(rewrite->run(ctx, applied, error));
+        if (*applied != before)
+            TQI_TRY(tqi_find_open_shapes(ctx, error));
     }
     return TQ_OK;
 }
@@ -123,9 +126,9 @@ static tq_status run_all(tqi_rewriter *ctx, const tqi_rewrite_options *options, 
 static tq_status rewrite_subgraph(tqi_rewriter *ctx, uint32_t subgraph,
                                   const tqi_rewrite_options *options, tq_error *error) {
     TQI_TRY(tqi_net_make(&ctx->net, ctx->graph, subgraph, error));
+    TQI_TRY(tqi_find_open_shapes(ctx, error));
     for (uint32_t round = 0; round < MOST_ROUNDS; round++) {
         uint32_t applied = 0;
-        TQI_TRY(tqi_find_open_shapes(ctx, error));
         TQI_TRY(run_all(ctx, options, &applied, error));
         if (applied == 0)
             break;

@@ -28,6 +28,7 @@ typedef struct tqi_rewriter {
     uint32_t n_open;
     uint32_t *same; /* by buffer: the first with these contents, when there were n_same */
     uint32_t n_same;
+    uint64_t made; /* bytes of new contents */
     const tqi_kernels *kernels;
     uint32_t target;            /* TQ_TARGET_... */
     const tqi_rewrite *rewrite; /* the one that runs */

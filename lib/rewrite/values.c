@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "tflite/builtins.h"
 
 /* ---- reading ---- */
@@ -52,6 +53,13 @@ tq_status tqi_read_integers(const tqi_rewriter *ctx, int32_t index, tqi_integers
 
 tq_status tqi_new_contents(tqi_rewriter *ctx, uint64_t size, uint8_t **memory, uint32_t *buffer,
                            tq_error *error) {
+    /* no honest model comes near; many operators on one constant would */
+    enum { MOST_GROWTH = 64, SMALL = 16 << 20 };
+    uint64_t left = SMALL + MOST_GROWTH * tqi_min_u64(ctx->graph->source->size, UINT64_MAX / 128);
+    if (ctx->made > left || size > left - ctx->made)
+        return tqi_fail(error, TQ_ERR_TOO_LARGE,
+                        "the constants that rewriting makes are too large");
+    ctx->made += size;
     TQI_NEW(ctx->graph->arena, memory, size, error);
     tqi_content content = {.kind = TQI_CONTENT_MEMORY, .size = size, .memory = *memory};
     return tqi_add_buffer(ctx->graph, &content, buffer, error);
