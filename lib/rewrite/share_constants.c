@@ -16,7 +16,8 @@ tq_status tqi_share_constants(tqi_rewriter *ctx, uint32_t *applied, tq_error *er
         tqi_tensor *tensor = &s->tensors[i];
         if (tensor->removed || same[tensor->buffer] == tensor->buffer)
             continue;
-        TQI_TRY(tqi_note_tensor(ctx, (int32_t)i, applied, error));
+        if (tensor->source) /* else it is not in what was loaded */
+            TQI_TRY(tqi_note_tensor(ctx, (int32_t)i, applied, error));
         tensor->buffer = same[tensor->buffer];
     }
     return TQ_OK;

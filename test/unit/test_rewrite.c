@@ -6,121 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "busy_model.h"
 #include "graph_reader.h"
 #include "tflite/builtins.h"
 #include "zip_builder.h"
-
-enum { SIDE = 32, ROWS = 4 };
-static float weights[SIDE * SIDE];
-static uint16_t halves[SIDE * SIDE];
-
-/* Something for most rewrites: a RESHAPE that does nothing, two BROADCAST_TO, a computed shape,
- * dead parts; and weights, float32 and float16, to quantize. */
-static bytes busy_model(void) {
-    static const int32_t row[] = {1, SIDE}, full[] = {ROWS, SIDE}, half_of[] = {ROWS / 2},
-                         twice[] = {2}, side[] = {SIDE};
-    const mb_list one_row = {2, {1, SIDE}}, rows = {2, {ROWS, SIDE}}, pair = {1, {2}},
-                  single = {1, {1}};
-    mb_model m = {.description = "busy", .n_subgraphs = 1, .n_signatures = 1, .n_opcodes = 8};
-    mb_subgraph *s = &m.subgraphs[0];
-    static const int32_t codes[] = {TQI_BUILTIN_FULLY_CONNECTED,
-                                    TQI_BUILTIN_RESHAPE,
-                                    TQI_BUILTIN_BROADCAST_TO,
-                                    TQI_BUILTIN_ADD,
-                                    TQI_BUILTIN_MUL,
-                                    TQI_BUILTIN_CONCATENATION,
-                                    TQI_BUILTIN_DEQUANTIZE,
-                                    TQI_BUILTIN_RELU};
-    enum { FC, RESHAPE, BROADCAST, ADD, MUL, CONCATENATION, DEQUANTIZE, RELU };
-    for (uint32_t i = 0; i < COUNT(codes); i++)
-        m.opcodes[i] = (mb_opcode){.builtin = codes[i], .version = codes[i] == 130 ? 2 : 1};
-    for (int i = 0; i < SIDE * SIDE; i++) {
-        weights[i] = (float)(i * 31 % 211 - 105) / 128;
-        halves[i] = (uint16_t)(0x3000 + i % 512);
-    }
-    int32_t x = mb_add_tensor(s, (mb_tensor){.name = "x", .shape = one_row});
-    int32_t y = mb_add_tensor(s, (mb_tensor){.name = "y", .shape = rows});
-    int32_t w = mb_add_tensor(s, (mb_tensor){.name = "w",
-                                             .shape = {2, {SIDE, SIDE}},
-                                             .buffer = mb_add_buffer(&m, weights, sizeof weights)});
-    int32_t dead = mb_add_tensor(s, (mb_tensor){.name = "dead", .shape = one_row});
-    mb_add_op(s, (mb_op){.opcode = RELU, .inputs = {1, {x}}, .outputs = {1, {dead}}});
-    int32_t h = mb_add_tensor(s, (mb_tensor){.name = "h", .shape = one_row});
-    mb_add_op(
-        s,
-        (mb_op){.opcode = FC, .inputs = {3, {x, w, -1}}, .outputs = {1, {h}}, .options_type = 8});
-    int32_t to_row = mb_add_tensor(s, (mb_tensor){.name = "row",
-                                                  .type = TQI_TYPE_INT32,
-                                                  .shape = pair,
-                                                  .buffer = mb_add_buffer(&m, row, sizeof row)});
-    int32_t same = mb_add_tensor(s, (mb_tensor){.name = "same", .shape = one_row});
-    mb_add_op(s, (mb_op){.opcode = RESHAPE, .inputs = {2, {h, to_row}}, .outputs = {1, {same}}});
-
-    /* the target of one BROADCAST_TO is computed: [ROWS / 2] * [2] and [SIDE], joined */
-    int32_t part = mb_add_tensor(s, (mb_tensor){.name = "part",
-                                                .type = TQI_TYPE_INT32,
-                                                .shape = single,
-                                                .buffer = mb_add_buffer(&m, half_of, 4)});
-    int32_t two = mb_add_tensor(s, (mb_tensor){.name = "two",
-                                               .type = TQI_TYPE_INT32,
-                                               .shape = single,
-                                               .buffer = mb_add_buffer(&m, twice, 4)});
-    int32_t product =
-        mb_add_tensor(s, (mb_tensor){.name = "product", .type = TQI_TYPE_INT32, .shape = single});
-    mb_add_op(s, (mb_op){.opcode = MUL,
-                         .inputs = {2, {part, two}},
-                         .outputs = {1, {product}},
-                         .options_type = 21});
-    int32_t last = mb_add_tensor(s, (mb_tensor){.name = "last",
-                                                .type = TQI_TYPE_INT32,
-                                                .shape = single,
-                                                .buffer = mb_add_buffer(&m, side, 4)});
-    int32_t target =
-        mb_add_tensor(s, (mb_tensor){.name = "target", .type = TQI_TYPE_INT32, .shape = pair});
-    mb_add_op(s, (mb_op){.opcode = CONCATENATION,
-                         .inputs = {2, {product, last}},
-                         .outputs = {1, {target}},
-                         .options_type = 10});
-    int32_t stated = mb_add_tensor(s, (mb_tensor){.name = "stated",
-                                                  .type = TQI_TYPE_INT32,
-                                                  .shape = pair,
-                                                  .buffer = mb_add_buffer(&m, full, sizeof full)});
-    int32_t wide = mb_add_tensor(s, (mb_tensor){.name = "wide", .shape = rows});
-    int32_t wider = mb_add_tensor(s, (mb_tensor){.name = "wider", .shape = rows});
-    int32_t z = mb_add_tensor(s, (mb_tensor){.name = "z", .shape = rows});
-    int32_t joined =
-        mb_add_tensor(s, (mb_tensor){.name = "joined", .shape = {2, {ROWS, 2 * SIDE}}});
-    mb_add_op(s,
-              (mb_op){.opcode = BROADCAST, .inputs = {2, {same, target}}, .outputs = {1, {wide}}});
-    mb_add_op(s, (mb_op){.opcode = BROADCAST, .inputs = {2, {h, stated}}, .outputs = {1, {wider}}});
-    mb_add_op(
-        s,
-        (mb_op){.opcode = ADD, .inputs = {2, {y, wide}}, .outputs = {1, {z}}, .options_type = 11});
-    mb_add_op(s, (mb_op){.opcode = CONCATENATION,
-                         .inputs = {2, {wider, y}},
-                         .outputs = {1, {joined}},
-                         .options_type = 10,
-                         .options = {1}});
-    int32_t half =
-        mb_add_tensor(s, (mb_tensor){.name = "half",
-                                     .type = TQI_TYPE_FLOAT16,
-                                     .shape = {2, {SIDE, SIDE}},
-                                     .buffer = mb_add_buffer(&m, halves, sizeof halves)});
-    int32_t plain = mb_add_tensor(s, (mb_tensor){.name = "plain", .shape = {2, {SIDE, SIDE}}});
-    int32_t out = mb_add_tensor(s, (mb_tensor){.name = "out", .shape = one_row});
-    mb_add_op(s, (mb_op){.opcode = DEQUANTIZE, .inputs = {1, {half}}, .outputs = {1, {plain}}});
-    mb_add_op(s, (mb_op){.opcode = FC,
-                         .inputs = {3, {x, plain, -1}},
-                         .outputs = {1, {out}},
-                         .options_type = 8});
-    s->inputs = (mb_list){2, {x, y}};
-    s->outputs = (mb_list){3, {z, joined, out}};
-    m.signatures[0] = (mb_signature){.key = "serve", .inputs = s->inputs, .outputs = s->outputs};
-    m.n_metadata = 1;
-    m.metadata[0] = (mb_metadata){"note", mb_add_buffer(&m, "a note", 6)};
-    m.legacy_metadata = (mb_list){1, {(int32_t)m.metadata[0].buffer}};
-    return mb_build(&m);
-}
 
 static tq_model *rewritten(const tq_model *model, const char *only) {
     tq_model *result = NULL;
@@ -308,6 +197,31 @@ static void from_a_callback(void **state) {
     free_bytes(source);
 }
 
+/* What leads from an input of the graph to an output keeps its last operator. */
+static void all_that_is_idle(void **state) {
+    (void)state;
+    static const int32_t builtins[] = {TQI_BUILTIN_TILE, TQI_BUILTIN_RESHAPE, TQI_BUILTIN_TILE,
+                                       TQI_BUILTIN_TILE};
+    static const char *const rewrites[] = {"cancel-quantize", "drop-identity",
+                                           "broadcast-to-layout", "broadcast-to-tile"};
+    static const uint32_t counts[] = {1, 5, 1, 2};
+    uint32_t found[COUNT(rewrites)] = {0};
+    bytes source = idle_model();
+    tq_model *model = load(source), *result = rewritten(model, NULL);
+    bytes output = saved(result);
+    check_operators(output, builtins, COUNT(builtins));
+    tq_edit_info edit = {.struct_size = sizeof edit};
+    for (uint32_t i = 0; tq_get_edit_info(result, i, &edit) == TQ_OK; i++)
+        for (uint32_t k = 0; k < COUNT(rewrites); k++)
+            found[k] += strcmp(edit.rewrite, rewrites[k]) == 0;
+    assert_memory_equal(found, counts, sizeof counts);
+    assert_int_equal(tq_edit_count(result), 9);
+    tq_model_free(result);
+    tq_model_free(model);
+    free_bytes(output);
+    free_bytes(source);
+}
+
 static void nothing_to_do(void **state) {
     (void)state;
     bytes source = sample_not_encodable();
@@ -487,6 +401,7 @@ int main(void) {
         cmocka_unit_test(it_can_be_quantized),
         cmocka_unit_test(step_by_step),
         cmocka_unit_test(from_a_callback),
+        cmocka_unit_test(all_that_is_idle),
         cmocka_unit_test(nothing_to_do),
         cmocka_unit_test(wrong_calls),
         cmocka_unit_test(bundles),
