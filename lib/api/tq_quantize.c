@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <string.h>
 
 #include "api/model.h"
@@ -91,9 +92,9 @@ tq_status tqi_model_refuse(tq_model *model, tq_error *error) {
 
 typedef struct recipe_choice {
     const tq_recipe *usual;
+    const tq_quantize_options *options;
     const tq_member_recipe *others;
     uint32_t n_others;
-    uint32_t flags;
     bool *used; /* by others */
 } recipe_choice;
 
@@ -136,7 +137,7 @@ static tq_status quantize_members(const tq_model *bundle, const recipe_choice *c
                                   tq_model *result, tq_error *error) {
     uint32_t n = bundle->input->container.n_members;
     TQI_NEW(&result->arena, &result->members, n, error);
-    result->flags = choices->flags;
+    result->flags = choices->options->flags;
     for (uint32_t i = 0; i < n; i++) {
         if (!bundle->members[i])
             continue;
@@ -147,13 +148,14 @@ static tq_status quantize_members(const tq_model *bundle, const recipe_choice *c
     return tqi_bundle_measure(result, error);
 }
 
-static tq_status refine(tq_model *model, const tq_recipe *recipe, tq_error *error) {
-    enum { IMAGES = 16 };
+static tq_status refine(tq_model *model, const tq_recipe *recipe, const recipe_choice *choices,
+                        tq_error *error) {
     tqi_refine_options options = {.kernels = &model->input->kernels,
                                   .cpu_flags = model->input->cpu_flags,
-                                  .images = IMAGES,
-                                  .rounding = recipe->rounds_by_inputs,
-                                  .heap = model->input->heap};
+                                  .heap = model->input->heap,
+                                  .recipe = recipe,
+                                  .effort = choices->options->effort};
+    model->refinement = (tqi_refinement){.error = NAN, .plain_error = NAN, .refusal = ""};
     if (!recipe->corrects_biases && !recipe->rounds_by_inputs)
         return TQ_OK;
     return tqi_refine(&model->refinement, &model->plan, &model->input->graph, &options,
@@ -166,7 +168,7 @@ static tq_status plan_and_apply(const tq_model *model, const recipe_choice *choi
         return quantize_members(model, choices, result, error);
     const tq_recipe *recipe = choose(choices, model->input->path);
     TQI_TRY(tqi_plan_make(&result->plan, &model->input->graph, recipe, &result->arena, error));
-    TQI_TRY(refine(result, recipe, error));
+    TQI_TRY(refine(result, recipe, choices, error));
     return tqi_model_apply(result, error);
 }
 
@@ -226,8 +228,8 @@ static tq_status quantize(const tq_model *model, const tq_recipe *recipe,
     if (model->quantized)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "this model comes from tq_quantize(): save it and load it again first");
-    recipe_choice choices = {recipe, options.member_recipes, options.n_member_recipes,
-                             options.flags, NULL};
+    recipe_choice choices = {recipe, &options, options.member_recipes, options.n_member_recipes,
+                             NULL};
     tqi_arena arena;
     tq_model *result = NULL;
     tqi_arena_init(&arena, model->input->heap);

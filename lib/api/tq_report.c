@@ -29,6 +29,11 @@ static double snr_of(const tq_model *model, uint32_t index) {
     return sums.noise == 0 ? INFINITY : 10 * log10(sums.signal / sums.noise);
 }
 
+/* From noise over signal. */
+static double output_snr(double error) {
+    return isnan(error) ? (double)NAN : error == 0 ? (double)INFINITY : -10 * log10(error);
+}
+
 static void fill_use(const tq_model *model, const tqi_constant *c, tq_report_entry *entry) {
     const tqi_uses *uses = &model->plan.constants.uses[c->subgraph];
     entry->op = entry->op_input = entry->builtin_code = TQ_NO_INDEX;
@@ -80,7 +85,8 @@ tq_status tq_get_report_entry(const tq_report *report, uint32_t index, tq_report
         .bytes_before = c->bytes,
         .bytes_after = tqi_planned_bytes(graph, c, decision),
         .snr_db = snr_of(model, index),
-        .output_snr_db = NAN,
+        .output_snr_db =
+            output_snr(model->refinement.errors ? model->refinement.errors[index] : (double)NAN),
         .runtime_bytes = runtime_bytes(graph, c, decision),
         .is_dynamic = decision->action == TQI_ACTION_DYNAMIC,
     };
@@ -120,11 +126,20 @@ typedef struct tally {
     tq_report_totals totals;
     double snr;
     uint32_t measured;
+    double error, plain_error; /* of the worst model */
 } tally;
 
 static void count(const tq_model *model, tally *t) {
     tq_report_totals *totals = &t->totals;
     totals->changed |= model->result.changed;
+    totals->layers += model->refinement.layers;
+    totals->known_layers += model->refinement.known;
+    if (!totals->refusal[0] && model->refinement.refusal)
+        totals->refusal = model->refinement.refusal;
+    if (isnan(t->error) || model->refinement.error > t->error) {
+        t->error = model->refinement.error;
+        t->plain_error = model->refinement.plain_error;
+    }
     totals->constants += model->plan.constants.count;
     totals->constant_bytes_before += data_bytes(&model->input->graph);
     totals->constant_bytes_after += data_bytes(tqi_model_graph(model));
@@ -164,10 +179,12 @@ tq_status tq_get_report_totals(const tq_report *report, tq_report_totals *totals
     tally t = {.totals = {.file_bytes_before = model->input->source.size,
                           .file_bytes_after =
                               model->input->outer ? tqi_size_within(model) : model->file_size,
-                          .output_snr_db = NAN,
-                          .plain_output_snr_db = NAN,
-                          .refusal = ""}};
+                          .refusal = ""},
+               .error = NAN,
+               .plain_error = NAN};
     count_all(model, &t);
     t.totals.mean_snr_db = t.measured ? t.snr / t.measured : (double)NAN;
+    t.totals.output_snr_db = output_snr(t.error);
+    t.totals.plain_output_snr_db = output_snr(t.plain_error);
     return tqi_fill_struct(totals, &t.totals, sizeof t.totals);
 }

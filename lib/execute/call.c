@@ -16,6 +16,21 @@ tq_status tqi_call_refuse(const tqi_call *call, tq_error *error, const char *why
     return TQ_ERR_UNSUPPORTED;
 }
 
+/* ---- work ---- */
+
+const tqi_budget tqi_default_budget = {
+    .elements = UINT64_C(1) << 28, .work = UINT64_C(1) << 42, .depth = 4};
+
+tq_status tqi_call_work(const tqi_call *call, uint64_t a, uint64_t b, uint64_t c, tq_error *error) {
+    uint64_t work;
+    if (!call->budget)
+        return TQ_OK;
+    if (!tqi_mul_u64(a, b, &work) || !tqi_mul_u64(work, c, &work) || work > call->budget->work)
+        return tqi_call_refuse(call, error, "it is too much work");
+    call->budget->work -= work;
+    return TQ_OK;
+}
+
 /* ---- options ---- */
 
 uint32_t tqi_call_options(const tqi_call *call, uint8_t member) {
@@ -140,6 +155,9 @@ size_t tqi_value_bytes(const tqi_value *value) {
     return (size_t)value->elements * tqi_type_size(value->type);
 }
 
+/* Multiply-adds that take about as long as to read or make an element. */
+enum { OF_AN_ELEMENT = 16 };
+
 /* The byte before the data says how far the block's start is. */
 enum { ALIGNMENT = 64 };
 
@@ -153,6 +171,9 @@ tq_status tqi_call_output(const tqi_call *call, uint32_t index, int32_t type, ui
     uint64_t elements;
     if (!count_elements(rank, shape, &elements))
         return tqi_call_refuse(call, error, "an output has an impossible shape");
+    if (call->budget && elements > call->budget->elements)
+        return tqi_call_refuse(call, error, "an output is too large");
+    TQI_TRY(tqi_call_work(call, elements, OF_AN_ELEMENT, 1, error));
     uint64_t bytes = elements * tqi_type_size(type) + ALIGNMENT;
     uint8_t *block = bytes <= SIZE_MAX ? tqi_alloc(call->heap, (size_t)bytes) : NULL;
     if (!block)

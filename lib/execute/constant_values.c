@@ -116,6 +116,26 @@ static int32_t quantum(const uint8_t *bytes, uint64_t i, int32_t type) {
 
 /* ---- quantization ---- */
 
+/* Where FULLY_CONNECTED reads blocks of int4, XNNPACK multiplies by scales of bfloat16. */
+static void shorten_scales(loading *l) {
+    const tqi_subgraph *s = &l->graph->subgraphs[l->subgraph];
+    bool read = false;
+    for (uint32_t i = 0; i < s->n_operators && !read; i++) {
+        const tqi_operator *op = &s->operators[i];
+        read = op->n_inputs > 1 && op->inputs[1] == (int32_t)l->index &&
+               tqi_builtin(l->graph, op) == TQI_OP_FULLY_CONNECTED;
+    }
+    float *scales = tqi_floats(&l->block_scales);
+    for (uint64_t i = 0; i < l->channels && read && l->tensor->type == TQI_TYPE_INT4; i++) {
+        enum { HALF = 0x7fff, DROPPED = 0xffff, INFINITE = 0x7f800000 };
+        uint32_t bits;
+        memcpy(&bits, &scales[i], sizeof bits);
+        if ((bits & INFINITE) != INFINITE)
+            bits = (bits + HALF + (bits >> 16 & 1)) & ~(uint32_t)DROPPED; /* halves to even */
+        memcpy(&scales[i], &bits, sizeof bits);
+    }
+}
+
 static tq_status find_block_scales(loading *l, tq_error *error) {
     int32_t named[2];
     tqi_details_tensors(&l->graph->view, &l->graph->subgraphs[l->subgraph], l->tensor, named);
@@ -138,6 +158,7 @@ static tq_status find_block_scales(loading *l, tq_error *error) {
     uint64_t covered;
     if (size <= 0 || !tqi_mul_u64(l->inner, l->channels, &covered) || covered != l->stored)
         return contradicts(l, error);
+    shorten_scales(l);
     return TQ_OK;
 }
 

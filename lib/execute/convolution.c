@@ -49,6 +49,7 @@ static tq_status set_up(const tqi_call *call, conv *c, tq_error *error) {
     c->in_groups = c->filters / (c->in_channels / c->channels);
     c->depth = (size_t)(filter->elements / c->filters);
     TQI_TRY(tqi_call_bias(call, 2, c->filters, &c->bias, error));
+    TQI_TRY(tqi_call_work(call, c->pixels, c->depth, c->filters, error));
     tqi_value *y = NULL;
     const int64_t shape[] = {x->shape[0], c->h.out, c->w.out, filter->shape[0]};
     TQI_TRY(tqi_call_make(call, 0, TQI_TYPE_FLOAT32, 4, shape, &y, error));

@@ -46,6 +46,8 @@ static tq_status set_up(const tqi_call *call, depthwise *d, float **out, tq_erro
     d->channels = (size_t)filter->shape[3];
     d->multiplier = d->channels / d->in_channels;
     TQI_TRY(tqi_call_bias(call, 2, d->channels, &d->bias, error));
+    TQI_TRY(tqi_call_work(call, (uint64_t)d->h.out * (uint64_t)d->w.out, d->images,
+                          filter->elements, error));
     tqi_value *y = NULL;
     const int64_t shape[] = {x->shape[0], d->h.out, d->w.out, filter->shape[3]};
     TQI_TRY(tqi_call_make(call, 0, TQI_TYPE_FLOAT32, 4, shape, &y, error));

@@ -5,35 +5,11 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "execute/call.h"
 #include "execute/constant_values.h"
-#include "execute/gemm.h"
+#include "execute/execute_private.h"
+#include "execute/hybrid.h"
 
-/* Never the last operator that uses something. */
-#define KEPT UINT32_MAX
-
-typedef struct slot {
-    tqi_value value;   /* data NULL: not there */
-    int32_t storage;   /* of a constant, or -1 */
-    uint32_t last_use; /* operator; KEPT: a graph output */
-    bool is_output;
-} slot;
-
-struct tqi_exec {
-    const tqi_graph *graph;
-    const tqi_subgraph *s;
-    uint32_t subgraph;
-    tqi_exec_options options;
-    tqi_gemm gemm;
-    tqi_arena arena;
-    tqi_uses uses;
-    slot *slots; /* by tensor */
-    uint8_t *states;
-    tqi_value *outputs; /* of an operator */
-    const tqi_value **inputs;
-    tq_error refusal;
-    uint64_t kept; /* bytes of constants that are loaded and not needed any more in this run */
-};
+typedef tqi_exec_slot slot;
 
 /* ---- set-up ---- */
 
@@ -53,7 +29,7 @@ static void find_last_uses(tqi_exec *exec) {
     }
     for (uint32_t i = 0; i < s->n_outputs; i++)
         if (s->outputs[i] >= 0) {
-            exec->slots[s->outputs[i]].last_use = KEPT;
+            exec->slots[s->outputs[i]].last_use = TQI_KEPT;
             exec->slots[s->outputs[i]].is_output = true;
         }
 }
@@ -92,6 +68,8 @@ tq_status tqi_exec_create(tqi_exec **out, const tqi_graph *graph, uint32_t subgr
                        .subgraph = subgraph,
                        .options = *options,
                        .refusal = TQ_ERROR_INIT};
+    if (options->budget.elements == 0 && options->budget.work == 0)
+        exec->options.budget = tqi_default_budget;
     tqi_gemm_init(&exec->gemm, options->cpu_flags);
     tqi_arena_init(&exec->arena, options->heap);
     tq_status status = prepare(exec, error);
@@ -111,6 +89,9 @@ void tqi_exec_free(tqi_exec *exec) {
         return;
     for (uint32_t i = 0; exec->slots && i < exec->s->n_tensors; i++)
         drop(exec, &exec->slots[i].value);
+    tqi_exec_drop_variation(exec);
+    tqi_free(exec->options.heap, exec->variation.next,
+             exec->variation.capacity * sizeof *exec->variation.next);
     tqi_arena_free(&exec->arena);
     tqi_free(exec->options.heap, exec, sizeof *exec);
 }
@@ -242,9 +223,8 @@ static bool is_no_memory(tq_status status) {
     return status == TQ_ERR_OUT_OF_MEMORY || status == TQ_ERR_MEMORY_LIMIT;
 }
 
-/* Loads what is constant; *starved: something else is not there. */
-static tq_status gather_inputs(tqi_exec *exec, const tqi_operator *op, bool *starved,
-                               tq_error *error) {
+tq_status tqi_exec_gather_inputs(tqi_exec *exec, const tqi_operator *op, bool *starved,
+                                 tq_error *error) {
     *starved = false;
     for (uint32_t i = 0; i < op->n_inputs; i++) {
         int32_t index = op->inputs[i];
@@ -266,9 +246,10 @@ static void drop_outputs(tqi_exec *exec, const tqi_operator *op) {
         drop(exec, &exec->outputs[i]);
 }
 
-static tq_status call_operator(tqi_exec *exec, uint32_t index, tqi_run_operator *run,
-                               tq_error *error) {
+tq_status tqi_exec_call(tqi_exec *exec, uint32_t index, tqi_run_operator *run, bool hybrid,
+                        tq_error *error) {
     const tqi_operator *op = &exec->s->operators[index];
+    tqi_budget budget = exec->options.budget;
     const tqi_call call = {.graph = exec->graph,
                            .subgraph = exec->s,
                            .op = op,
@@ -280,9 +261,13 @@ static tq_status call_operator(tqi_exec *exec, uint32_t index, tqi_run_operator 
                            .outputs = exec->outputs,
                            .kernels = exec->options.kernels,
                            .heap = exec->options.heap,
-                           .gemm = &exec->gemm};
+                           .gemm = &exec->gemm,
+                           .cpu_flags = exec->options.cpu_flags,
+                           .budget = &budget};
     memset(exec->outputs, 0, op->n_outputs * sizeof *exec->outputs);
-    tq_status status = run(&call, error);
+    tq_status status = hybrid ? tqi_run_hybrid(run, &call, TQI_TYPE_INT8, error)
+                              : tqi_run_as_stored(run, &call, error);
+    exec->work += exec->options.budget.work - budget.work;
     if (status != TQ_OK)
         drop_outputs(exec, op);
     return status;
@@ -292,17 +277,19 @@ static tq_status try_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
     const tqi_operator *op = &exec->s->operators[index];
     tqi_run_operator *run = tqi_find_operator(tqi_builtin(exec->graph, op));
     bool starved;
-    if (!run)
+    if (!tqi_is_covered(exec->graph, op))
         return not_covered(exec, index, NOT_LISTED, "", error);
+    if (exec->work > exec->options.budget.work)
+        return not_covered(exec, index, "the graph takes too much work", "", error);
     TQI_TRY(check_types(exec, index, error));
-    TQI_TRY(gather_inputs(exec, op, &starved, error));
+    TQI_TRY(tqi_exec_gather_inputs(exec, op, &starved, error));
     if (starved && !exec->options.as_far_as_possible)
         return not_covered(exec, index, "an input has no value", "", error);
     if (starved) {
         exec->states[index] = TQI_OP_STARVED;
         return TQ_OK;
     }
-    TQI_TRY(call_operator(exec, index, run, error));
+    TQI_TRY(tqi_exec_call(exec, index, run, false, error));
     exec->states[index] = TQI_OP_RAN;
     return TQ_OK;
 }
@@ -311,6 +298,8 @@ static tq_status try_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
 static void release(tqi_exec *exec, int32_t index, uint32_t done) {
     slot *tensor = index < 0 ? NULL : &exec->slots[index];
     if (!tensor || !tensor->value.data || tensor->last_use > done)
+        return;
+    if (tensor->storage < 0 && exec->options.retain)
         return;
     uint64_t bytes = tqi_value_bytes(&tensor->value);
     if (tensor->storage >= 0 && tensor->last_use == done &&
@@ -326,7 +315,8 @@ static void take_outputs(tqi_exec *exec, uint32_t index) {
         slot *tensor = op->outputs[i] < 0 ? NULL : &exec->slots[op->outputs[i]];
         if (tensor)
             drop(exec, &tensor->value);
-        if (tensor && tensor->storage < 0 && (tensor->is_output || tensor->last_use > index))
+        if (tensor && tensor->storage < 0 &&
+            (tensor->is_output || tensor->last_use > index || exec->options.retain))
             tensor->value = exec->outputs[i];
         else
             drop(exec, &exec->outputs[i]);
@@ -364,12 +354,14 @@ static tq_status run_operator(tqi_exec *exec, uint32_t index, tqi_observe observ
 
 /* Activations and outputs of the run before; constants stay. */
 static void begin(tqi_exec *exec) {
+    tqi_exec_drop_variation(exec);
     for (uint32_t i = 0; i < exec->s->n_tensors; i++)
         if (exec->slots[i].storage < 0)
             drop(exec, &exec->slots[i].value);
     memset(exec->states, TQI_OP_NOT_YET, exec->s->n_operators);
     exec->refusal = (tq_error)TQ_ERROR_INIT;
     exec->kept = 0;
+    exec->work = 0;
 }
 
 static tq_status load_constant_outputs(tqi_exec *exec, tq_error *error) {
@@ -388,7 +380,7 @@ static tq_status load_constant_outputs(tqi_exec *exec, tq_error *error) {
 static tq_status check_operators(const tqi_exec *exec, tq_error *error) {
     for (uint32_t i = 0; i < exec->s->n_operators; i++) {
         const tqi_operator *op = &exec->s->operators[i];
-        if (!is_folded(exec, op) && !tqi_find_operator(tqi_builtin(exec->graph, op)))
+        if (!is_folded(exec, op) && !tqi_is_covered(exec->graph, op))
             return not_covered(exec, i, NOT_LISTED, "", error);
     }
     return TQ_OK;
@@ -422,6 +414,10 @@ const tqi_value *tqi_exec_output(const tqi_exec *exec, uint32_t output) {
     static const tqi_value none;
     bool there = output < exec->s->n_outputs && exec->s->outputs[output] >= 0;
     return there ? &exec->slots[exec->s->outputs[output]].value : &none;
+}
+
+uint64_t tqi_exec_work(const tqi_exec *exec) {
+    return exec->work;
 }
 
 const uint8_t *tqi_exec_states(const tqi_exec *exec) {

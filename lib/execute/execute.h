@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs a subgraph of a graph as loaded, in float32, to gather statistics. It is no runtime: one
- * thread, no state from run to run, and what it can't run (custom operators, control flow,
- * variables, quantized or float16 activations) it says.
+ * thread, no state from run to run, and what it can't run (most custom operators, control flow,
+ * variables, quantized or float16 activations) it says. Composites run as their decomposition, of
+ * which nothing is observed.
  *
  * The same bits on every machine and CPU level. Weights that are stored as float16, sparse or
  * quantized are those values as float32; the DEQUANTIZE and DENSIFY behind them do not run.
@@ -13,6 +14,7 @@
 #define TQI_EXECUTE_EXECUTE_H
 
 #include "base/error.h"
+#include "execute/operators.h"
 #include "execute/value.h"
 #include "kernels/kernels.h"
 
@@ -24,8 +26,10 @@ typedef struct tqi_exec_options {
     tqi_heap *heap;
     /* What can't be run is skipped, and what depends on it; else it is an error. */
     bool as_far_as_possible;
+    bool retain;          /* activations stay until the next run: for tqi_exec_vary() */
     uint64_t keep;        /* bytes of constants that stay loaded between runs; freed all the
                              same when memory runs out */
+    tqi_budget budget;    /* of a run; all 0: tqi_default_budget */
     tq_progress progress; /* between operators: operators done, of all; or NULL */
     void *progress_opaque;
 } tqi_exec_options;
@@ -64,8 +68,27 @@ tq_status tqi_exec_input(const tqi_exec *exec, uint32_t input, tqi_value *value,
 tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
                        tqi_observe observe, void *opaque, tq_error *error);
 
+/* An operator's input that is another than the graph's. */
+typedef struct tqi_change {
+    uint32_t op, input;
+    const tqi_value *value; /* instead of a constant; NULL: the operator runs as a runtime runs one
+                               with int8 weights, and `input` says nothing */
+} tqi_change;
+
+/* Runs again what `changes` make different in a run that was retained. Tensors that are watched,
+ * and graph outputs, then have values in tqi_exec_varied(), until the next run. */
+tq_status tqi_exec_vary(tqi_exec *exec, const tqi_change *changes, uint32_t n_changes,
+                        tq_error *error);
+tq_status tqi_exec_watch(tqi_exec *exec, uint32_t tensor, tq_error *error);
+/* NULL: nothing that it depends on was changed. */
+const tqi_value *tqi_exec_varied(const tqi_exec *exec, uint32_t tensor);
+/* In the run itself; data NULL: not computed, or not kept. */
+const tqi_value *tqi_exec_value(const tqi_exec *exec, uint32_t tensor);
+
 /* A graph output, until the next run; data NULL: it was not computed. */
 const tqi_value *tqi_exec_output(const tqi_exec *exec, uint32_t output);
+/* What the last run took, in the budget's unit. */
+uint64_t tqi_exec_work(const tqi_exec *exec);
 /* By operator: a tqi_op_state. */
 const uint8_t *tqi_exec_states(const tqi_exec *exec);
 /* Why the first refused operator was, with its index; status TQ_OK: there was none. */

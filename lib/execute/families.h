@@ -61,6 +61,12 @@ extern tqi_run_operator tqi_run_resize_bilinear, tqi_run_resize_nearest_neighbor
 extern tqi_run_operator tqi_run_gather, tqi_run_gather_nd, tqi_run_embedding_lookup,
     tqi_run_one_hot;
 
+/* composite.c */
+extern tqi_run_operator tqi_run_composite;
+
+/* custom.c: whichever is known by its name */
+extern tqi_run_operator tqi_run_custom;
+
 /* topk.c */
 extern tqi_run_operator tqi_run_topk_v2;
 

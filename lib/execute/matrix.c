@@ -41,6 +41,7 @@ static tq_status set_up_connected(const tqi_call *call, connected *c, tq_error *
         shape[rank - 1] = weights->shape[0];
     }
     TQI_TRY(tqi_call_bias(call, 2, c->columns, &c->bias, error));
+    TQI_TRY(tqi_call_work(call, c->rows, c->depth, c->columns, error));
     tqi_value *y = NULL;
     TQI_TRY(tqi_call_make(call, 0, TQI_TYPE_FLOAT32, rank, shape, &y, error));
     c->x = tqi_floats(x);
@@ -159,6 +160,8 @@ static tq_status run_batches(const tqi_call *call, const batches *b, tqi_arena *
         TQI_TRY(tqi_floats_new(arena, (uint64_t)b->rows * b->depth, &turned, error));
     for (uint32_t i = 0; i + 2 < b->rank; i++)
         count *= (uint64_t)b->shape[i];
+    TQI_TRY(tqi_call_work(call, count, b->rows + 1,
+                          (uint64_t)(b->depth + 1) * (b->columns + TQI_GEMM_LANES), error));
     const float *packed = NULL;
     for (uint64_t i = 0; i < count; i++) {
         const float *x = matrix_of(b, b->x, i), *y = matrix_of(b, b->y, i);

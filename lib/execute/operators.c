@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "execute/custom.h"
 #include "execute/families.h"
 
 static tqi_run_operator *const operators[] = {
@@ -30,6 +31,7 @@ static tqi_run_operator *const operators[] = {
     [25] = tqi_run_softmax,
     [26] = tqi_run_space_to_depth,
     [28] = tqi_run_tanh,
+    [32] = tqi_run_custom,
     [34] = tqi_run_pad,
     [36] = tqi_run_gather,
     [37] = tqi_run_batch_to_space_nd,
@@ -116,5 +118,14 @@ static tqi_run_operator *const operators[] = {
 
 tqi_run_operator *tqi_find_operator(int32_t builtin) {
     const int32_t count = (int32_t)(sizeof operators / sizeof *operators);
+    if (builtin == TQI_OP_STABLEHLO_COMPOSITE)
+        return tqi_run_composite;
     return builtin >= 0 && builtin < count ? operators[builtin] : NULL;
+}
+
+bool tqi_is_covered(const tqi_graph *graph, const tqi_operator *op) {
+    int32_t builtin = tqi_builtin(graph, op);
+    if (builtin == TQI_OP_CUSTOM)
+        return tqi_find_custom(graph->opcodes[op->opcode].custom) != NULL;
+    return tqi_find_operator(builtin) != NULL;
 }

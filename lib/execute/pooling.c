@@ -105,6 +105,9 @@ static tq_status run(const tqi_call *call, const pool_steps *steps, tq_error *er
     TQI_TRY(prepare(call, input, &p, error));
     int64_t shape[4] = {input->shape[0], p.out_height, p.out_width, input->shape[3]};
     TQI_TRY(tqi_call_make(call, 0, TQI_TYPE_FLOAT32, 4, shape, &output, error));
+    int64_t rows = p.filter_height < p.in_height ? p.filter_height : p.in_height;
+    int64_t columns = p.filter_width < p.in_width ? p.filter_width : p.in_width;
+    TQI_TRY(tqi_call_work(call, output->elements, (uint64_t)rows, (uint64_t)columns, error));
     float *out = output->data;
     for (int64_t b = 0; b < shape[0] && output->elements > 0; b++) {
         const float *image =

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TRANSPOSE_CONV. Outputs whose places differ by multiples of the strides (a phase) read the
- * same taps, so each phase is a convolution with a part of the filter. */
+/* TRANSPOSE_CONV, and MediaPipe's Convolution2DTransposeBias. Outputs whose places differ by
+ * multiples of the strides (a phase) read the same taps, so each phase is a convolution with a part
+ * of the filter. */
 #include <string.h>
 
+#include "execute/custom.h"
 #include "execute/window.h"
 
 enum { OPTIONS = 49 };
 enum { PADDING, STRIDE_W, STRIDE_H, ACTIVATION };
+
+/* What setting up a phase costs, in multiply-adds. */
+enum { OF_A_PHASE = 1 << 12 };
 
 /* One axis; `before` is what the output is padded with. */
 typedef struct phase_axis {
@@ -35,6 +40,22 @@ static bool set_axis(phase_axis *axis, int32_t padding) {
     return true;
 }
 
+/* For axes that are known. */
+static tq_status finish_set_up(const tqi_call *call, transposed *t, const tqi_value *x,
+                               const tqi_value *filter, uint32_t bias, tq_error *error) {
+    const int64_t shape[] = {x->shape[0], t->h.out, t->w.out, filter->shape[0]};
+    t->images = (size_t)x->shape[0];
+    t->in_channels = (size_t)x->shape[3];
+    t->channels = (size_t)filter->shape[0];
+    TQI_TRY(tqi_call_bias(call, bias, t->channels, &t->bias, error));
+    tqi_value *y = NULL;
+    TQI_TRY(tqi_call_make(call, 0, TQI_TYPE_FLOAT32, 4, shape, &y, error));
+    t->x = tqi_floats(x);
+    t->filter = tqi_floats(filter);
+    t->y = tqi_floats(y);
+    return TQ_OK;
+}
+
 static tq_status set_up(const tqi_call *call, transposed *t, tq_error *error) {
     const tqi_value *x = NULL, *filter = NULL;
     int64_t shape[4];
@@ -59,16 +80,34 @@ static tq_status set_up(const tqi_call *call, transposed *t, tq_error *error) {
     if (!set_axis(&t->h, padding) || !set_axis(&t->w, padding) ||
         !tqi_activation_known(t->activation))
         return tqi_call_refuse(call, error, "its options and shapes make no convolution");
-    t->images = (size_t)x->shape[0];
-    t->in_channels = (size_t)x->shape[3];
-    t->channels = (size_t)filter->shape[0];
-    TQI_TRY(tqi_call_bias(call, 3, t->channels, &t->bias, error));
-    tqi_value *y = NULL;
-    TQI_TRY(tqi_call_make(call, 0, TQI_TYPE_FLOAT32, 4, shape, &y, error));
-    t->x = tqi_floats(x);
-    t->filter = tqi_floats(filter);
-    t->y = tqi_floats(y);
-    return TQ_OK;
+    return finish_set_up(call, t, x, filter, 3, error);
+}
+
+/* MediaPipe pads by what is beyond the last whole step of the input, not of the output. */
+static bool set_custom_axis(phase_axis *axis, int32_t padding) {
+    if (axis->in <= 0 || axis->taps <= 0 || axis->stride <= 0)
+        return false;
+    int64_t beyond = axis->taps - (axis->in - 1) % axis->stride - 1;
+    if (padding == TQI_CUSTOM_VALID || beyond < 0)
+        beyond = 0;
+    axis->before = beyond / 2;
+    axis->out = axis->stride * (axis->in - 1) + axis->taps - beyond;
+    return axis->out > 0 && (padding == TQI_CUSTOM_SAME || padding == TQI_CUSTOM_VALID);
+}
+
+static tq_status set_up_custom(const tqi_call *call, transposed *t, tq_error *error) {
+    const tqi_value *x = NULL, *filter = NULL;
+    int32_t o[3]; /* padding, strides of width and height */
+    TQI_TRY(tqi_call_input(call, 0, TQI_TYPE_FLOAT32, &x, error));
+    TQI_TRY(tqi_call_input(call, 1, TQI_TYPE_FLOAT32, &filter, error));
+    TQI_TRY(tqi_custom_numbers(call, 3, o, error));
+    if (x->rank != 4 || filter->rank != 4 || x->shape[3] != filter->shape[3])
+        return tqi_call_refuse(call, error, "its shapes do not fit together");
+    t->h = (phase_axis){.in = x->shape[1], .taps = filter->shape[1], .stride = o[2]};
+    t->w = (phase_axis){.in = x->shape[2], .taps = filter->shape[2], .stride = o[1]};
+    if (!set_custom_axis(&t->h, o[0]) || !set_custom_axis(&t->w, o[0]))
+        return tqi_call_refuse(call, error, "its options and shapes make no convolution");
+    return finish_set_up(call, t, x, filter, 2, error);
 }
 
 /* Outputs o with (o + before) % stride == phase: the q-th of them reads tap phase + k * stride
@@ -120,6 +159,8 @@ static tq_status run_phase(const tqi_call *call, const transposed *t, tqi_arena 
     size_t per_image = (size_t)(t->h.count * t->w.count), pixels = t->images * per_image;
     if (pixels == 0 || t->channels == 0)
         return TQ_OK;
+    TQI_TRY(tqi_call_work(call, OF_A_PHASE, 1, 1, error));
+    TQI_TRY(tqi_call_work(call, pixels, depth, t->channels, error));
     size_t rows = tqi_rows_at_once(depth, pixels),
            input = (size_t)(t->h.in * t->w.in) * t->in_channels;
     float *filter = NULL, *panels = NULL, *patches = NULL, *result = NULL;
@@ -147,17 +188,28 @@ static tq_status run_phase(const tqi_call *call, const transposed *t, tqi_arena 
     return TQ_OK;
 }
 
-tq_status tqi_run_transpose_conv(const tqi_call *call, tq_error *error) {
-    transposed t = {0};
-    tq_status status = set_up(call, &t, error);
-    for (int64_t i = 0; status == TQ_OK && i < t.h.stride && i < t.h.out; i++)
-        for (int64_t j = 0; status == TQ_OK && j < t.w.stride && j < t.w.out; j++) {
+static tq_status run(const tqi_call *call, transposed *t, tq_error *error) {
+    tq_status status = TQ_OK;
+    for (int64_t i = 0; status == TQ_OK && i < t->h.stride && i < t->h.out; i++)
+        for (int64_t j = 0; status == TQ_OK && j < t->w.stride && j < t->w.out; j++) {
             tqi_arena arena;
             tqi_arena_init(&arena, call->heap);
-            set_phase(&t.h, (i + t.h.before) % t.h.stride);
-            set_phase(&t.w, (j + t.w.before) % t.w.stride);
-            status = run_phase(call, &t, &arena, error);
+            set_phase(&t->h, (i + t->h.before) % t->h.stride);
+            set_phase(&t->w, (j + t->w.before) % t->w.stride);
+            status = run_phase(call, t, &arena, error);
             tqi_arena_free(&arena);
         }
     return status;
+}
+
+tq_status tqi_run_transpose_conv(const tqi_call *call, tq_error *error) {
+    transposed t = {0};
+    TQI_TRY(set_up(call, &t, error));
+    return run(call, &t, error);
+}
+
+tq_status tqi_run_transpose_conv_bias(const tqi_call *call, tq_error *error) {
+    transposed t = {0};
+    TQI_TRY(set_up_custom(call, &t, error));
+    return run(call, &t, error);
 }

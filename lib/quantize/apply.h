@@ -31,6 +31,11 @@ typedef struct tqi_refinement {
     tqi_refined *constants; /* by constant; NULL: nothing */
     tqi_new_bias *biases;
     uint32_t n_biases;
+    double
+        *errors; /* by constant: noise over signal of the outputs, were it alone changed; or NULL */
+    double error, plain_error; /* of the worst output with all changes; NaN: not measured */
+    uint32_t layers, known;    /* operators that statistics were wanted of, and are there of */
+    const char *refusal;       /* why the first operator that can't be run can't; or "" */
 } tqi_refinement;
 
 tq_status tqi_apply(tqi_result *result, const tqi_plan *plan, const tqi_refinement *refinement,

@@ -1,309 +1,441 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "quantize/refine.h"
 
+#include <math.h>
 #include <string.h>
 
-#include "base/checked.h"
-#include "calibrate/statistics.h"
-#include "calibrate/synthetic.h"
+#include "calibrate/gather.h"
+#include "calibrate/trials.h"
 #include "execute/call.h"
 #include "execute/constant_values.h"
-#include "execute/execute.h"
-#include "quantize/bias_correction.h"
-#include "quantize/rounding_gptq.h"
-#include "tflite/op_facts.h"
+#include "quantize/heads.h"
+#include "quantize/layer.h"
+#include "quantize/policy.h"
 
-enum { MAX_PATCH = 1280, PATCHES = 3000 };
-static const uint64_t GRAM_BUDGET = 192 << 20;
-static const int LARGEST = 127;
+/* By effort. */
+typedef struct pace {
+    uint32_t samples; /* that statistics are gathered from */
+    uint32_t trials;  /* samples that results are judged on */
+    tqi_rounding rounding;
+    double work; /* multiplications that judging layers one by one may take */
+} pace;
+
+static const pace paces[] = {
+    [TQ_EFFORT_NORMAL] = {32, 8, TQI_ROUND_INPUTS, 6e11},
+    [TQ_EFFORT_FAST] = {2, 0, TQI_ROUND_SUMS, 0},
+    [TQ_EFFORT_BEST] = {48, 12, TQI_ROUND_INPUTS, 1e13},
+};
 
 typedef struct refiner {
     const tqi_graph *graph;
-    const tqi_plan *plan;
+    tqi_plan *plan;
     const tqi_refine_options *options;
+    const pace *pace;
     tqi_refinement *out;
-    uint32_t subgraph;
-    tqi_statistics statistics;
+    tqi_layer_context context;
+    tqi_layer *layers;
+    uint32_t n_layers;
+    int32_t *same; /* by layer: the first with its weights, or -1 */
+    tqi_item *items;
+    tqi_new_bias *head_biases; /* of heads that are no int8 layers */
+    uint32_t n_head_biases;
     tqi_arena *arena;
     tq_error *error;
 } refiner;
 
-/* ---- a layer ---- */
-
-typedef struct layer {
-    const tqi_constant *constant;
-    uint32_t op;
-    const tqi_layer_statistics *known;
-    tqi_value weights;
-    tqi_weight_rows rows;
-    float *scales;
-    int8_t *codes;
-} layer;
-
-/* Weights by one input, E[x] in their order. */
-static void arrange_means(const layer *l, double *means) {
-    for (uint32_t g = 0; g < l->rows.groups; g++)
-        for (uint32_t i = 0; i < l->rows.taps; i++)
-            means[g * l->rows.taps + i] = l->known->total.means[tqi_layer_index(l->known, g, i)];
+static bool is_int8(const refiner *r, uint32_t constant) {
+    tqi_action action = r->plan->decisions[constant].action;
+    return action == TQI_ACTION_DYNAMIC || action == TQI_ACTION_WEIGHT_ONLY;
 }
 
-static bool set_rows(layer *l, int32_t builtin, uint32_t channels) {
-    const tqi_layer_statistics *known = l->known;
-    if (builtin == TQI_OP_DEPTHWISE_CONV_2D) {
-        if (known->channels == 0 || channels % known->channels != 0)
-            return false;
-        l->rows =
-            tqi_rows_depthwise(known->taps, known->channels, channels / known->channels, l->scales);
-    } else {
-        if (known->groups == 0 || channels % known->groups != 0)
-            return false;
-        l->rows = tqi_rows_dense(channels, tqi_layer_length(known), known->groups, l->scales);
+/* ---- layers ---- */
+
+static bool same_weights(const refiner *r, const tqi_layer *a, const tqi_layer *b) {
+    const tqi_constant *x = &r->plan->constants.list[a->constant];
+    const tqi_constant *y = &r->plan->constants.list[b->constant];
+    const tqi_tensor *p = &r->graph->subgraphs[x->subgraph].tensors[x->storage];
+    const tqi_tensor *q = &r->graph->subgraphs[y->subgraph].tensors[y->storage];
+    return p->buffer == q->buffer && x->elements == y->elements && a->channels == b->channels &&
+           x->stored_type == y->stored_type && !x->sparse && !y->sparse &&
+           r->plan->decisions[a->constant].channel_dim ==
+               r->plan->decisions[b->constant].channel_dim;
+}
+
+static tq_status find_layers(refiner *r) {
+    uint32_t count = r->plan->constants.count;
+    TQI_NEW(r->arena, &r->layers, count, r->error);
+    TQI_NEW(r->arena, &r->same, count, r->error);
+    TQI_NEW(r->arena, &r->items, count, r->error);
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_one = false;
+        if (is_int8(r, i))
+            TQI_TRY(tqi_layer_open(&r->layers[r->n_layers], &is_one, &r->context, i, r->arena,
+                                   r->error));
+        r->n_layers += is_one;
     }
-    return (uint64_t)l->rows.groups * l->rows.rows * l->rows.taps == l->weights.elements;
-}
-
-/* As plain rounding sets them; false: a weight is not finite. */
-static bool set_scales(const refiner *r, const layer *l, uint32_t channels) {
-    const tqi_kernels *k = r->options->kernels;
-    const float *w = tqi_floats(&l->weights);
-    uint32_t bits;
-    memset(l->scales, 0, channels * sizeof *l->scales);
-    if (l->rows.tap_stride == 1)
-        for (uint32_t c = 0; c < channels; c++) {
-            bits = k->absmax_f32(w + c * l->rows.row_stride, l->rows.taps);
-            memcpy(&l->scales[c], &bits, sizeof bits);
-        }
-    else
-        k->absmax_columns_f32(w, l->rows.taps, channels, channels, (void *)l->scales);
-    for (uint32_t c = 0; c < channels; c++)
-        if (!tqi_int8_scale(l->scales[c], &l->scales[c]))
-            return false;
-    return true;
-}
-
-static void round_plainly(const layer *l) {
-    const float *w = tqi_floats(&l->weights);
-    for (size_t g = 0; g < l->rows.groups; g++)
-        for (size_t row = 0; row < l->rows.rows; row++)
-            for (size_t t = 0; t < l->rows.taps; t++) {
-                size_t at = tqi_weight_at(&l->rows, g, row, t);
-                l->codes[at] = (int8_t)tqi_plain_code(w[at], tqi_scale_at(&l->rows, g, row, t),
-                                                      -LARGEST, LARGEST);
-            }
-}
-
-static tq_status round_by_inputs(const refiner *r, const layer *l, bool *rounded) {
-    tqi_heap *heap = r->options->heap;
-    uint64_t square = (uint64_t)l->rows.taps * l->rows.taps, size;
-    *rounded = false;
-    if (!r->options->rounding || !tqi_layer_has_gram(l->known) ||
-        !tqi_mul_u64(square * sizeof(double), l->rows.groups, &size) || size > SIZE_MAX)
-        return TQ_OK;
-    double *covariance = tqi_alloc(heap, (size_t)size);
-    if (!covariance)
-        return TQ_OK; /* plain rounding needs none */
-    for (uint32_t g = 0; g < l->rows.groups; g++)
-        tqi_layer_covariance(l->known, g, covariance + g * square);
-    /* around the mean already: the bias takes care of that */
-    tqi_gptq task = {.rows = l->rows,
-                     .weights = tqi_floats(&l->weights),
-                     .moments = {.second = covariance},
-                     .min = -LARGEST,
-                     .max = LARGEST,
-                     .damping = TQI_GPTQ_DAMPING};
-    tqi_gptq_result result;
-    tq_status status = tqi_round_gptq(&task, l->codes, &result, heap, r->error);
-    tqi_free(heap, covariance, (size_t)size);
-    *rounded = status == TQ_OK;
-    return status == TQ_ERR_UNSUPPORTED || status == TQ_ERR_MEMORY_LIMIT ? TQ_OK : status;
-}
-
-static tqi_sums sum_errors(const layer *l) {
-    const float *w = tqi_floats(&l->weights);
-    tqi_sums sums = {0, 0};
-    for (size_t g = 0; g < l->rows.groups; g++)
-        for (size_t row = 0; row < l->rows.rows; row++)
-            for (size_t t = 0; t < l->rows.taps; t++) {
-                size_t at = tqi_weight_at(&l->rows, g, row, t);
-                double scale = (double)tqi_scale_at(&l->rows, g, row, t);
-                double d = (double)w[at] - scale * l->codes[at];
-                sums.signal += (double)w[at] * (double)w[at];
-                sums.noise += d * d;
-            }
-    return sums;
-}
-
-/* ---- its bias ---- */
-
-static int32_t bias_input(const refiner *r, const tqi_operator *op) {
-    for (uint32_t i = 0; i < op->n_inputs; i++)
-        if (op->inputs[i] >= 0 && tqi_input_role(tqi_builtin(r->graph, op), i) == TQI_ROLE_BIAS)
-            return (int32_t)i;
-    return -1;
-}
-
-static tq_status correct_bias(refiner *r, const layer *l, uint32_t channels) {
-    const tqi_subgraph *s = &r->graph->subgraphs[r->subgraph];
-    const tqi_operator *op = &s->operators[l->op];
-    const tqi_uses *uses = &r->plan->constants.uses[r->subgraph];
-    tqi_heap *heap = r->options->heap;
-    int32_t input = bias_input(r, op), storage = -1;
-    if (input >= 0)
-        storage = tqi_constant_storage(r->graph, r->subgraph, uses, (uint32_t)op->inputs[input]);
-    if (storage < 0)
-        return TQ_OK;
-    tqi_value bias;
-    TQI_TRY(tqi_constant_load(r->graph, r->subgraph, (uint32_t)storage, r->options->kernels, heap,
-                              &bias, r->error));
-    tq_status status = TQ_OK;
-    size_t size = l->rows.groups * l->rows.taps * sizeof(double);
-    double *means = tqi_alloc(heap, size);
-    float *values = NULL;
-    if (!means)
-        status = tqi_no_memory(heap, size, r->error);
-    if (status == TQ_OK && bias.type == TQI_TYPE_FLOAT32 && bias.elements == channels)
-        status = tqi_arena_alloc(r->arena, channels, sizeof *values, &values, r->error);
-    if (values) {
-        arrange_means(l, means);
-        tqi_bias_task task = {.rows = l->rows,
-                              .weights = tqi_floats(&l->weights),
-                              .codes = l->codes,
-                              .mean = means,
-                              .bias = tqi_floats(&bias)};
-        status = tqi_correct_bias(&task, values, NULL, r->error);
-        if (status == TQ_OK)
-            r->out->biases[r->out->n_biases++] =
-                (tqi_new_bias){r->subgraph, l->op, (uint32_t)input, values, channels};
-        else if (status == TQ_ERR_UNSUPPORTED)
-            status = TQ_OK; /* numbers that are none: the bias stays */
-    }
-    if (means)
-        tqi_free(heap, means, size);
-    tqi_value_free(heap, &bias);
-    return status;
-}
-
-/* ---- all layers ---- */
-
-static tq_status refine_layer(refiner *r, layer *l, tqi_refined *refined) {
-    const tqi_subgraph *s = &r->graph->subgraphs[r->subgraph];
-    const tqi_decision *decision = &r->plan->decisions[l->constant - r->plan->constants.list];
-    const tqi_tensor *tensor = &s->tensors[l->constant->tensor];
-    uint32_t channels = (uint32_t)tensor->shape[decision->channel_dim];
-    int32_t builtin = tqi_builtin(r->graph, &s->operators[l->op]);
-    bool rounded;
-    TQI_NEW(r->arena, &l->scales, channels, r->error);
-    if (!set_rows(l, builtin, channels) || !set_scales(r, l, channels))
-        return TQ_OK;
-    TQI_NEW(r->arena, &l->codes, l->weights.elements, r->error);
-    TQI_TRY(round_by_inputs(r, l, &rounded));
-    if (!rounded)
-        round_plainly(l);
-    *refined = (tqi_refined){l->codes, l->scales, sum_errors(l)};
-    return correct_bias(r, l, channels);
-}
-
-static bool has_means_for(int32_t builtin) {
-    return builtin == TQI_OP_CONV_2D || builtin == TQI_OP_DEPTHWISE_CONV_2D ||
-           builtin == TQI_OP_FULLY_CONNECTED;
-}
-
-/* Weights that one operator reads, and that are to be int8. */
-static tq_status refine_constant(refiner *r, uint32_t index) {
-    const tqi_constant *c = &r->plan->constants.list[index];
-    const tqi_uses *uses = &r->plan->constants.uses[c->subgraph];
-    tqi_action action = r->plan->decisions[index].action;
-    if (c->subgraph != r->subgraph || tqi_use_count(uses, c->tensor) != 1 ||
-        (action != TQI_ACTION_DYNAMIC && action != TQI_ACTION_WEIGHT_ONLY))
-        return TQ_OK;
-    layer l = {.constant = c, .op = uses->list[uses->first[c->tensor]].op};
-    const tqi_operator *op = &r->graph->subgraphs[c->subgraph].operators[l.op];
-    l.known = tqi_statistics_layer(&r->statistics, l.op);
-    if (!has_means_for(tqi_builtin(r->graph, op)) || !l.known || !tqi_layer_has_means(l.known))
-        return TQ_OK;
-    TQI_TRY(tqi_constant_load(r->graph, c->subgraph, c->storage, r->options->kernels,
-                              r->options->heap, &l.weights, r->error));
-    tq_status status = TQ_OK;
-    if (l.weights.type == TQI_TYPE_FLOAT32 && l.weights.elements == c->elements)
-        status = refine_layer(r, &l, &r->out->constants[index]);
-    tqi_value_free(r->options->heap, &l.weights);
-    return status;
-}
-
-/* ---- running ---- */
-
-static tq_status observe(void *opaque, const tqi_seen *seen, tq_error *error) {
-    refiner *r = opaque;
-    return tqi_statistics_observe(&r->statistics, seen->op, seen->inputs, seen->outputs, error);
-}
-
-typedef struct input_set {
-    tqi_value *values;
-    uint32_t n;
-} input_set;
-
-static tq_status open_inputs(const refiner *r, const tqi_exec *exec, input_set *set) {
-    const tqi_subgraph *s = &r->graph->subgraphs[r->subgraph];
-    TQI_NEW(r->arena, &set->values, s->n_inputs, r->error);
-    for (; set->n < s->n_inputs; set->n++) {
-        tqi_value *value = &set->values[set->n];
-        TQI_TRY(tqi_exec_input(exec, set->n, value, r->error));
-        TQI_TRY(tqi_value_new(r->options->heap, value->type, value->rank, value->shape, value,
-                              r->error));
+    for (uint32_t i = 0; i < r->n_layers; i++) {
+        r->same[i] = -1;
+        for (uint32_t k = 0; k < i && r->same[i] < 0; k++)
+            if (r->same[k] < 0 && same_weights(r, &r->layers[k], &r->layers[i]))
+                r->same[i] = (int32_t)k;
     }
     return TQ_OK;
 }
 
-static void close_inputs(const refiner *r, input_set *set) {
-    for (uint32_t i = 0; i < set->n; i++)
-        tqi_value_free(r->options->heap, &set->values[i]);
-}
-
-/* Which range a model wants is not known here: both, so weighted that neither outweighs. */
-static tq_status run_all(refiner *r, tqi_exec *exec, input_set *set) {
-    static const tqi_input_range ranges[] = {TQI_RANGE_UNIT, TQI_RANGE_SIGNED};
-    enum { RANGES = sizeof ranges / sizeof *ranges };
-    for (uint32_t range = 0; range < RANGES; range++) {
-        tqi_synthetic synthetic = {1, ranges[range], 2};
-        for (uint32_t i = 0; i < r->options->images / RANGES; i++) {
-            for (uint32_t k = 0; k < set->n; k++)
-                TQI_TRY(tqi_synthetic_fill(&synthetic, i * set->n + k, &set->values[k],
-                                           r->options->heap, r->error));
-            TQI_TRY(tqi_exec_run(exec, set->values, set->n, observe, r, r->error));
-        }
-        TQI_TRY(tqi_statistics_end_set(&r->statistics, 1, r->error));
+static tq_status round_layers(refiner *r, const tqi_gathering *g) {
+    for (uint32_t i = 0; i < r->n_layers; i++) {
+        tqi_layer *l = &r->layers[i];
+        if (l->subgraph != g->subgraph)
+            continue;
+        const tqi_layer_statistics *known = tqi_statistics_layer(&g->statistics, l->op);
+        const tqi_layer *same = r->same[i] >= 0 ? &r->layers[r->same[i]] : NULL;
+        TQI_TRY(tqi_layer_round(l, &r->context, known, same, r->error));
+        r->out->layers++;
+        r->out->known += l->ready;
     }
-    return tqi_statistics_finish(&r->statistics, r->error);
+    return TQ_OK;
 }
 
-static tq_status gather(refiner *r) {
+/* ---- judging ---- */
+
+typedef enum whole_trial { ALL_AS_REFINED, ALL_PLAIN, WHOLE_TRIALS } whole_trial;
+
+typedef struct judge {
+    refiner *r;
+    uint32_t subgraph;
+    const uint32_t *list; /* of layers, one by one; NULL: trials are WHOLE_TRIALS */
+    uint32_t n;
+    tqi_value *values; /* of the changes */
+    tqi_value *biases;
+    uint32_t n_values, n_biases;
+    tqi_heads *heads; /* to be observed, or NULL */
+    tqi_exec *exec;
+} judge;
+
+static void drop_values(judge *j) {
+    j->n_biases = 0;
+    while (j->n_values > 0)
+        tqi_value_free(j->r->options->heap, &j->values[--j->n_values]);
+}
+
+static void add_bias(judge *j, uint32_t op, uint32_t input, const float *values, uint32_t channels,
+                     tqi_change *changes, uint32_t *n) {
+    tqi_value *bias = &j->biases[j->n_biases++];
+    *bias = (tqi_value){.type = TQI_TYPE_FLOAT32,
+                        .rank = 1,
+                        .shape = {(int32_t)channels},
+                        .elements = channels,
+                        .data = (void *)(uintptr_t)values}; /* nobody writes to it */
+    changes[(*n)++] = (tqi_change){op, input, bias};
+}
+
+static tq_status add_layer(judge *j, const tqi_layer *l, bool plain, tqi_change *changes,
+                           uint32_t *n, tq_error *error) {
+    enum { WEIGHTS = 1 };
+    tqi_value *values = &j->values[j->n_values];
+    TQI_TRY(tqi_layer_values(l, &j->r->context, plain, values, error));
+    changes[(*n)++] = (tqi_change){l->op, WEIGHTS, values};
+    if (l->bias && !plain)
+        add_bias(j, l->op, (uint32_t)l->bias_input, l->bias, l->channels, changes, n);
+    j->n_values++;
+    return TQ_OK;
+}
+
+static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes, uint32_t *n,
+                              tq_error *error) {
+    judge *j = opaque;
+    refiner *r = j->r;
+    drop_values(j);
+    if (j->list)
+        return add_layer(j, &r->layers[j->list[trial]], false, changes, n, error);
+    for (uint32_t i = 0; i < r->n_layers; i++) {
+        const tqi_layer *l = &r->layers[i];
+        if (l->subgraph == j->subgraph && l->ready &&
+            (trial == ALL_PLAIN || is_int8(r, l->constant)))
+            TQI_TRY(add_layer(j, l, trial == ALL_PLAIN, changes, n, error));
+    }
+    for (uint32_t i = 0; trial != ALL_PLAIN && i < r->n_head_biases; i++) {
+        const tqi_new_bias *b = &r->head_biases[i];
+        if (b->subgraph == j->subgraph)
+            add_bias(j, b->op, b->input, b->values, b->count, changes, n);
+    }
+    return TQ_OK;
+}
+
+static void observe_heads(void *opaque, uint32_t trial) {
+    judge *j = opaque;
+    if (trial == ALL_AS_REFINED)
+        tqi_heads_observe(j->heads, j->exec);
+}
+
+static void end_set(tqi_trials *trials) {
+    const judge *j = trials->opaque;
+    tqi_trials_end_set(trials);
+    if (j->heads)
+        tqi_heads_end_set(j->heads);
+}
+
+/* None of these have statistics seen. */
+enum { JUDGING_SEED = 2, HEADS_SEED = 3 };
+
+static tq_status run_samples(refiner *r, const tqi_gathering *g, tqi_trials *trials, uint32_t seed,
+                             uint32_t count) {
+    if (g->n_kept > 0) {
+        for (uint32_t i = 0; i < g->n_kept; i++)
+            TQI_TRY(tqi_trials_run(trials, &g->kept[i], r->error));
+        end_set(trials);
+        return TQ_OK;
+    }
+    tqi_sample sample;
+    TQI_TRY(tqi_sample_open(&sample, g->exec, r->graph->subgraphs[g->subgraph].n_inputs,
+                            r->options->heap, r->error));
+    tq_status status = TQ_OK;
+    for (uint32_t k = 0; k < g->ranges.n && status == TQ_OK; k++) {
+        tqi_synthetic synthetic = {seed, g->ranges.list[k], 2};
+        for (uint32_t i = 0; i < count / g->ranges.n && status == TQ_OK; i++) {
+            status = tqi_sample_fill(&sample, &synthetic, i, r->options->heap, r->error);
+            if (status == TQ_OK)
+                status = tqi_trials_run(trials, &sample, r->error);
+        }
+        end_set(trials);
+    }
+    tqi_sample_close(&sample, r->options->heap);
+    return status;
+}
+
+/* NULL `list`: the whole model; `results` has an element for each trial. */
+static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *list, uint32_t n,
+                            tqi_heads *heads, uint32_t count, tqi_trial *results) {
+    tqi_heap *heap = r->options->heap;
+    judge j = {.r = r, .subgraph = g->subgraph, .list = list, .n = n, .heads = heads};
+    uint32_t layers = list ? 1 : r->n_layers, biases = layers + (list ? 0 : r->n_head_biases);
+    tqi_trials trials = {.n_trials = list    ? n
+                                     : heads ? 1
+                                             : (uint32_t)WHOLE_TRIALS,
+                         .most = 2 * layers + biases,
+                         .make = make_changes,
+                         .observe = heads ? observe_heads : NULL,
+                         .opaque = &j,
+                         .results = results};
     tqi_exec_options how = {.kernels = r->options->kernels,
                             .cpu_flags = r->options->cpu_flags,
-                            .heap = r->options->heap,
+                            .heap = heap,
                             .as_far_as_possible = true,
-                            .keep = UINT64_MAX};
-    tqi_exec *exec = NULL;
-    input_set set = {NULL, 0};
-    TQI_TRY(tqi_exec_create(&exec, r->graph, r->subgraph, &how, r->error));
-    tq_status status = open_inputs(r, exec, &set);
+                            .retain = true,
+                            .keep = UINT64_MAX,
+                            .progress = g->options.progress,
+                            .progress_opaque = g->options.progress_opaque};
+    tqi_arena arena;
+    tqi_arena_init(&arena, heap);
+    tq_status status = tqi_arena_alloc(&arena, layers, sizeof *j.values, &j.values, r->error);
     if (status == TQ_OK)
-        status = run_all(r, exec, &set);
-    close_inputs(r, &set);
-    tqi_exec_free(exec);
+        status = tqi_arena_alloc(&arena, biases, sizeof *j.biases, &j.biases, r->error);
+    if (status == TQ_OK)
+        status = tqi_exec_create(&j.exec, r->graph, g->subgraph, &how, r->error);
+    for (uint32_t i = 0; heads && i < heads->n && status == TQ_OK; i++)
+        status = tqi_exec_watch(j.exec, heads->list[i].tensor, r->error);
+    if (status == TQ_OK)
+        status = tqi_trials_begin(&trials, j.exec, r->graph, g->subgraph, heap, r->error);
+    if (status == TQ_OK)
+        status = run_samples(r, g, &trials, heads ? HEADS_SEED : JUDGING_SEED, count);
+    tqi_trials_finish(&trials);
+    drop_values(&j);
+    tqi_trials_free(&trials);
+    tqi_exec_free(j.exec);
+    tqi_arena_free(&arena);
     return status;
 }
 
-static tq_status refine_subgraph(refiner *r) {
-    tqi_statistics_options wanted = {.max_length = r->options->rounding ? MAX_PATCH : 0,
-                                     .patches_per_run = PATCHES / r->options->images,
-                                     .gram_budget = GRAM_BUDGET};
-    TQI_TRY(tqi_statistics_begin(&r->statistics, r->graph, &r->plan->constants, r->subgraph,
-                                 &wanted, r->options->heap, r->error));
-    tq_status status = gather(r);
-    for (uint32_t i = 0; i < r->plan->constants.count && status == TQ_OK; i++)
-        status = refine_constant(r, i);
-    tqi_statistics_free(&r->statistics);
+/* Multiplications of a layer in one run. */
+static double work_of(const refiner *r, const tqi_gathering *g, const tqi_layer *l) {
+    const tqi_layer_statistics *known = tqi_statistics_layer(&g->statistics, l->op);
+    if (!known || known->runs == 0)
+        return 0;
+    return (double)known->total.positions / known->runs *
+           (double)r->plan->constants.list[l->constant].elements;
+}
+
+/* Samples that judging layers one by one can afford: each layer runs all behind it again. */
+static uint32_t affordable(const refiner *r, const tqi_gathering *g, const uint32_t *list,
+                           uint32_t n) {
+    double behind = 0, all = 0;
+    for (uint32_t i = r->n_layers; i-- > 0;) {
+        const tqi_layer *l = &r->layers[i];
+        if (l->subgraph == g->subgraph)
+            behind += work_of(r, g, l);
+    }
+    (void)list;
+    all = behind * n / 2;
+    double samples = all > 0 ? r->pace->work / all : r->pace->trials;
+    uint32_t count = samples < r->pace->trials ? (uint32_t)samples : r->pace->trials;
+    return count - count % g->ranges.n;
+}
+
+static tq_status judge_layers(refiner *r, const tqi_gathering *g) {
+    uint32_t *list = NULL, n = 0;
+    tqi_trial *results = NULL;
+    TQI_NEW(r->arena, &list, r->n_layers, r->error);
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (r->layers[i].subgraph == g->subgraph && r->layers[i].ready)
+            list[n++] = i;
+    uint32_t count = affordable(r, g, list, n);
+    if (n == 0 || count == 0)
+        return TQ_OK;
+    TQI_NEW(r->arena, &results, n, r->error);
+    TQI_TRY(run_trials(r, g, list, n, NULL, count, results));
+    for (uint32_t i = 0; i < n; i++) {
+        r->items[list[i]].error = results[i].sum;
+        r->out->errors[r->layers[list[i]].constant] = results[i].worst;
+    }
+    return TQ_OK;
+}
+
+static tq_status judge_whole(refiner *r, const tqi_gathering *g) {
+    tqi_trial results[WHOLE_TRIALS];
+    if (r->pace->trials == 0)
+        return TQ_OK;
+    TQI_TRY(run_trials(r, g, NULL, 0, NULL, r->pace->trials, results));
+    r->out->error = results[ALL_AS_REFINED].worst;
+    r->out->plain_error = results[ALL_PLAIN].worst;
+    return TQ_OK;
+}
+
+/* ---- heads ---- */
+
+/* The bias as it is to be, to be changed; NULL: it has a strange type or size. */
+static tq_status head_bias(refiner *r, uint32_t subgraph, const tqi_head *head, float **values) {
+    *values = NULL;
+    for (uint32_t i = 0; i < r->n_layers; i++) {
+        const tqi_layer *l = &r->layers[i];
+        if (l->subgraph == subgraph && l->op == head->op && l->ready && l->bias &&
+            is_int8(r, l->constant)) {
+            *values = l->bias;
+            return TQ_OK;
+        }
+    }
+    tqi_value bias;
+    TQI_TRY(tqi_constant_load(r->graph, subgraph, (uint32_t)head->storage, r->options->kernels,
+                              r->options->heap, &bias, r->error));
+    tq_status status = TQ_OK;
+    if (bias.type == TQI_TYPE_FLOAT32 && bias.elements == head->channels) {
+        status = tqi_arena_alloc(r->arena, head->channels, sizeof **values, values, r->error);
+        if (status == TQ_OK) {
+            memcpy(*values, bias.data, head->channels * sizeof **values);
+            r->head_biases[r->n_head_biases++] =
+                (tqi_new_bias){subgraph, head->op, head->input, *values, head->channels};
+        }
+    }
+    tqi_value_free(r->options->heap, &bias);
     return status;
+}
+
+static tq_status correct_heads(refiner *r, const tqi_gathering *g) {
+    tqi_heads heads;
+    tqi_trial results[WHOLE_TRIALS];
+    TQI_TRY(tqi_heads_find(&heads, r->graph, g->subgraph, &r->plan->constants.uses[g->subgraph],
+                           r->arena, r->error));
+    if (heads.n == 0 || r->pace->trials == 0)
+        return TQ_OK;
+    TQI_NEW(r->arena, &r->head_biases, heads.n, r->error);
+    r->n_head_biases = 0;
+    TQI_TRY(run_trials(r, g, NULL, 0, &heads, r->pace->samples, results));
+    for (uint32_t i = 0; i < heads.n; i++) {
+        const tqi_head *head = &heads.list[i];
+        float *values;
+        TQI_TRY(head_bias(r, g->subgraph, head, &values));
+        for (uint32_t c = 0; values && c < head->channels; c++)
+            values[c] = (float)((double)values[c] + head->correction[c]);
+    }
+    return TQ_OK;
+}
+
+/* ---- choosing ---- */
+
+static tq_status choose(refiner *r) {
+    uint32_t n = 0;
+    tqi_item *items = NULL;
+    tqi_policy policy = {r->graph, r->plan, r->options->recipe->float_budget, r->options->heap};
+    TQI_NEW(r->arena, &items, r->n_layers, r->error);
+    for (uint32_t i = 0; i < r->n_layers; i++) {
+        const tqi_layer *l = &r->layers[i];
+        tqi_item *item = &r->items[i];
+        item->constant = l->constant;
+        item->weight_error = l->ready && l->sums.signal > 0 ? l->sums.noise / l->sums.signal : 0;
+        if (r->same[i] >= 0)
+            r->items[r->same[i]].error += item->error;
+    }
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (r->same[i] < 0)
+            items[n++] = r->items[i];
+    TQI_TRY(tqi_policy_islands(&policy, items, n, r->error));
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (r->same[i] >= 0) {
+            const tqi_decision *first = &r->plan->decisions[r->layers[r->same[i]].constant];
+            if (first->reason == TQ_REASON_TOO_NOISY)
+                r->plan->decisions[r->layers[i].constant] = *first;
+        }
+    return TQ_OK;
+}
+
+static void hand_over(refiner *r) {
+    for (uint32_t i = 0; i < r->n_layers; i++) {
+        const tqi_layer *l = &r->layers[i];
+        if (!l->ready || !is_int8(r, l->constant))
+            continue;
+        r->out->constants[l->constant] = (tqi_refined){l->codes, l->scales, l->sums};
+        if (l->bias)
+            r->out->biases[r->out->n_biases++] =
+                (tqi_new_bias){l->subgraph, l->op, (uint32_t)l->bias_input, l->bias, l->channels};
+    }
+}
+
+static tq_status hand_over_heads(refiner *r) {
+    tqi_refinement *out = r->out;
+    tqi_new_bias *all = NULL;
+    if (r->n_head_biases == 0)
+        return TQ_OK;
+    TQI_NEW(r->arena, &all, out->n_biases + r->n_head_biases + r->plan->constants.count, r->error);
+    memcpy(all, out->biases, out->n_biases * sizeof *all);
+    memcpy(all + out->n_biases, r->head_biases, r->n_head_biases * sizeof *all);
+    out->biases = all;
+    out->n_biases += r->n_head_biases;
+    return TQ_OK;
+}
+
+/* ---- subgraphs ---- */
+
+static tq_status keep_refusal(refiner *r, const tqi_gathering *g) {
+    const char *why;
+    if (r->out->refusal[0] || tqi_gathering_refused(g, &why) == 0)
+        return TQ_OK;
+    char *copy = NULL;
+    size_t size = strlen(why) + 1;
+    TQI_NEW(r->arena, &copy, size, r->error);
+    memcpy(copy, why, size);
+    r->out->refusal = copy;
+    return TQ_OK;
+}
+
+static tq_status refine_with(refiner *r, tqi_gathering *g) {
+    TQI_TRY(tqi_gathering_finish(g, r->pace->samples, r->error));
+    TQI_TRY(keep_refusal(r, g));
+    TQI_TRY(round_layers(r, g));
+    return judge_layers(r, g);
+}
+
+static tqi_gathering *given_for(const refiner *r, uint32_t subgraph) {
+    return r->options->given ? r->options->given[subgraph] : NULL;
+}
+
+static tq_status open_gathering(const refiner *r, uint32_t subgraph, tqi_gathering *g) {
+    tqi_gathering_options how = {.kernels = r->options->kernels,
+                                 .cpu_flags = r->options->cpu_flags,
+                                 .heap = r->options->heap,
+                                 .grams = r->pace->rounding == TQI_ROUND_INPUTS,
+                                 .samples = r->pace->samples,
+                                 .progress = r->options->progress,
+                                 .progress_opaque = r->options->progress_opaque};
+    return tqi_gathering_begin(g, r->graph, &r->plan->constants, subgraph, &how, r->error);
 }
 
 /* Bodies of control flow and compositions get inputs that nobody knows. */
@@ -314,28 +446,69 @@ static bool is_entry(const tqi_graph *graph, uint32_t subgraph) {
     return subgraph == 0;
 }
 
-static bool has_work(const tqi_plan *plan, uint32_t subgraph) {
-    for (uint32_t i = 0; i < plan->constants.count; i++)
-        if (plan->constants.list[i].subgraph == subgraph &&
-            (plan->decisions[i].action == TQI_ACTION_DYNAMIC ||
-             plan->decisions[i].action == TQI_ACTION_WEIGHT_ONLY))
+static bool has_work(const refiner *r, uint32_t subgraph) {
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (r->layers[i].subgraph == subgraph)
             return true;
     return false;
 }
 
-tq_status tqi_refine(tqi_refinement *refinement, const tqi_plan *plan, const tqi_graph *graph,
+static tq_status refine_all(refiner *r, tqi_gathering *made) {
+    for (uint32_t i = 0; i < r->graph->n_subgraphs; i++) {
+        tqi_gathering *g = given_for(r, i);
+        if (!is_entry(r->graph, i) || !has_work(r, i))
+            continue;
+        if (!g) {
+            g = &made[i];
+            TQI_TRY(open_gathering(r, i, g));
+        }
+        TQI_TRY(refine_with(r, g));
+    }
+    if (r->options->recipe->mixes)
+        TQI_TRY(choose(r));
+    for (uint32_t i = 0; i < r->graph->n_subgraphs; i++) {
+        const tqi_gathering *g = given_for(r, i) ? given_for(r, i) : &made[i];
+        if (!g->graph)
+            continue;
+        TQI_TRY(correct_heads(r, g));
+        TQI_TRY(hand_over_heads(r));
+        if (isnan(r->out->error)) /* the first one stands for all */
+            TQI_TRY(judge_whole(r, g));
+    }
+    return TQ_OK;
+}
+
+tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph *graph,
                      const tqi_refine_options *options, tqi_arena *arena, tq_error *error) {
     refiner r = {.graph = graph,
                  .plan = plan,
                  .options = options,
+                 .pace = &paces[options->effort],
                  .out = refinement,
                  .arena = arena,
                  .error = error};
-    *refinement = (tqi_refinement){NULL, NULL, 0};
+    r.context =
+        (tqi_layer_context){graph,
+                            plan,
+                            options->kernels,
+                            options->heap,
+                            options->recipe->rounds_by_inputs ? r.pace->rounding : TQI_ROUND_PLAIN,
+                            options->recipe->corrects_biases};
+    *refinement = (tqi_refinement){.error = NAN, .plain_error = NAN, .refusal = ""};
     TQI_NEW(arena, &refinement->constants, plan->constants.count, error);
     TQI_NEW(arena, &refinement->biases, plan->constants.count, error);
-    for (r.subgraph = 0; r.subgraph < graph->n_subgraphs; r.subgraph++)
-        if (is_entry(graph, r.subgraph) && has_work(plan, r.subgraph))
-            TQI_TRY(refine_subgraph(&r));
-    return TQ_OK;
+    TQI_NEW(arena, &refinement->errors, plan->constants.count, error);
+    for (uint32_t i = 0; i < plan->constants.count; i++)
+        refinement->errors[i] = NAN;
+    TQI_TRY(find_layers(&r));
+    for (uint32_t i = 0; i < r.n_layers; i++)
+        r.items[i].error = NAN;
+    tqi_gathering *made = NULL;
+    TQI_NEW(arena, &made, graph->n_subgraphs, error);
+    tq_status status = refine_all(&r, made);
+    if (status == TQ_OK)
+        hand_over(&r);
+    for (uint32_t i = 0; i < graph->n_subgraphs; i++)
+        tqi_gathering_free(&made[i]);
+    return status;
 }

@@ -29,7 +29,7 @@ typedef struct tqi_gptq {
     const tqi_cancel *cancel;
 } tqi_gptq;
 
-#define TQI_GPTQ_DAMPING 0.01
+#define TQI_GPTQ_DAMPING 0.03
 
 /* Groups by what became of them, and errors: the sums of d C d^T over the rows of those fitted,
  * that is, the variance of what the outputs are off by. */

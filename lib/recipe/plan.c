@@ -9,14 +9,17 @@
  * operator and two tensors. Beyond, float16 and sparse forms stay. */
 enum { FOLD_ELEMENTS = 4096 };
 
+/* Up to this it is worth more than its bytes. */
+enum { FOLD_GAIN = 96 };
+
 /* Constants that are no weights become float16 from this size. */
 enum { FLOAT16_ELEMENTS = 512 };
 
 /* Tables of a DEQUANTIZE and its output tensor, without the name. */
 enum { DEQUANTIZE_BYTES = 160 };
 
-/* An operator code, and paddings, where there was no DEQUANTIZE before. */
-enum { FIRST_BYTES = 96 };
+/* The table of scales and its vectors' heads. */
+enum { CHANNEL_BYTES = 64 };
 
 /* What a sparse constant takes beside its data: DENSIFY, its output, often DEQUANTIZE too. */
 enum { DENSIFY_BYTES = 320 };
@@ -105,10 +108,11 @@ static tqi_decision keep(uint32_t reason) {
 }
 
 /* A float constant that is not to be quantized: as it is, or plain float32. */
-static tqi_decision leave(const tqi_constant *c, uint32_t reason) {
+static tqi_decision leave(const planner *p, const tqi_constant *c, uint32_t reason) {
     bool packed = c->dequantize >= 0 || c->densify >= 0;
     bool smaller = 4 * c->elements <= c->bytes;
-    if (packed && c->well_formed && (c->elements <= FOLD_ELEMENTS || reason == TQ_REASON_BIAS) &&
+    uint64_t most = p->recipe->mixes ? FOLD_GAIN : FOLD_ELEMENTS;
+    if (packed && c->well_formed && (c->elements <= most || reason == TQ_REASON_BIAS) &&
         (!c->sparse || smaller))
         return (tqi_decision){TQI_ACTION_FOLD, reason, -1};
     return keep(reason);
@@ -132,21 +136,26 @@ static tqi_decision decide_float16(const planner *p, const tqi_constant *c, cons
 
 static tqi_decision decide_int8(const planner *p, const tqi_constant *c, const demand *d) {
     if (!d->weight)
-        return leave(c, d->bias     ? TQ_REASON_BIAS
-                        : d->custom ? TQ_REASON_CUSTOM_OPERATOR
-                                    : TQ_REASON_NOT_COVERED);
+        return leave(p, c,
+                     d->bias     ? TQ_REASON_BIAS
+                     : d->custom ? TQ_REASON_CUSTOM_OPERATOR
+                                 : TQ_REASON_NOT_COVERED);
     if (d->refused)
-        return leave(c, TQ_REASON_RUNTIME_REFUSES);
+        return leave(p, c, TQ_REASON_RUNTIME_REFUSES);
     if (d->bias || d->other || d->custom || d->conflict)
-        return leave(c, TQ_REASON_FLOAT_USE);
+        return leave(p, c, TQ_REASON_FLOAT_USE);
     tqi_action action = d->mode == TQI_MODE_DYNAMIC ? TQI_ACTION_DYNAMIC : TQI_ACTION_WEIGHT_ONLY;
     tqi_decision decision = {action, TQ_REASON_NONE, d->channel_dim};
     /* zero points don't count: equal vectors are stored once. int8 behind DENSIFY would be smaller
      * still, but XNNPACK computes garbage from it, or refuses the model (LiteRT 2.3). */
     uint64_t dense = c->elements + sizeof(float) * channels(p->graph, c, d->channel_dim);
-    if (p->recipe->never_larger &&
-        dense + DEQUANTIZE_BYTES + FIRST_BYTES + strlen(tensor_of(p->graph, c)->name) >= c->bytes)
-        return leave(c, TQ_REASON_NOT_SMALLER);
+    uint64_t as_float16 = c->stored_type == TQI_TYPE_FLOAT16 ? c->bytes : 2 * c->elements;
+    if (p->recipe->mixes && dense + CHANNEL_BYTES >= as_float16)
+        return c->stored_type == TQI_TYPE_FLOAT16 || c->sparse ? leave(p, c, TQ_REASON_NOT_SMALLER)
+                                                               : decide_float16(p, c, d);
+    if (p->recipe->mixes && c->dequantize < 0 && !c->sparse &&
+        dense + DEQUANTIZE_BYTES + strlen(tensor_of(p->graph, c)->name) >= c->bytes)
+        return leave(p, c, TQ_REASON_NOT_SMALLER);
     if (c->sparse && dense >= c->bytes + DENSIFY_BYTES)
         return keep(TQ_REASON_SPARSE_IS_SMALLER);
     return decision;

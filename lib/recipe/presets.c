@@ -31,7 +31,8 @@ static const tq_recipe presets[] = {
      .n_rules = 1,
      .corrects_biases = true,
      .rounds_by_inputs = true,
-     .never_larger = true},
+     .mixes = true,
+     .float_budget = 0.055},
 #endif
     {.name = "none", .summary = "copies the model as it is"},
 };

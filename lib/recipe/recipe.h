@@ -30,7 +30,9 @@ struct tq_recipe {
     uint32_t n_rules;
     /* what statistics are used for; they come from running the model */
     bool corrects_biases, rounds_by_inputs;
-    bool never_larger; /* weights that int8 would not make smaller stay float */
+    /* int8 only where it is smaller; float16 among it where it pays, with so much of the file */
+    bool mixes;
+    double float_budget;
 };
 
 /* The rule's mode; COPY where no rule names the operator. */

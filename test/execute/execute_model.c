@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* execute_model MODEL DIRECTORY [--disable FLAGS] [--repeat N] [--keep BYTES] [--subgraph N]
- *               [--limit BYTES] [--fill 1]
+ *               [--limit BYTES] [--fill 1] [--elements N] [--work N]
  *
  * Runs a model on DIRECTORY/input_0.bin and so on, which hold little-endian numbers of the input's
  * type after their shape (rank, then dimensions, int32). Writes output_0.bin and so on in the same
@@ -20,6 +20,7 @@ typedef struct program {
     const char *model, *directory;
     uint32_t disable, repeat, subgraph, fill;
     uint64_t keep, limit;
+    tqi_budget budget;
     tqi_heap heap;
     tqi_source source;
     tqi_arena arena;
@@ -134,7 +135,8 @@ static tq_status run(program *p, tq_error *error) {
                                       .cpu_flags = flags,
                                       .heap = &p->heap,
                                       .as_far_as_possible = true,
-                                      .keep = p->keep};
+                                      .keep = p->keep,
+                                      .budget = p->budget};
     TQI_TRY(tqi_exec_create(&p->exec, &p->graph, p->subgraph, &options, error));
     uint32_t n = p->graph.subgraphs[p->subgraph].n_inputs;
     p->inputs = calloc(n + 1, sizeof *p->inputs);
@@ -154,7 +156,7 @@ static tq_status run(program *p, tq_error *error) {
 }
 
 int main(int argc, char **argv) {
-    program p = {.repeat = 1};
+    program p = {.repeat = 1, .budget = tqi_default_budget};
     if (argc < 3) {
         fprintf(stderr, "usage: execute_model MODEL DIRECTORY [--OPTION VALUE]...\n");
         return 2;
@@ -175,6 +177,10 @@ int main(int argc, char **argv) {
             p.keep = value;
         else if (strcmp(argv[i], "--limit") == 0)
             p.limit = value;
+        else if (strcmp(argv[i], "--elements") == 0)
+            p.budget.elements = value;
+        else if (strcmp(argv[i], "--work") == 0)
+            p.budget.work = value;
     }
     p.source.fd = -1;
     tqi_heap_init(&p.heap, NULL, p.limit);

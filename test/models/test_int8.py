@@ -10,8 +10,8 @@ import litert
 import models
 import tool
 
-# Models that plain rounding hurts, and what the recipe must be better by, in dB; measured: 7 to 25.
-GAIN = {"hand_landmark_full": 8, "hand_landmark_lite": 6, "palm_detection_full": 2, "face_landmark": 1}
+# Models that plain rounding hurts, and what the recipe must be better by, in dB; measured: 8 to 32.
+GAIN = {"hand_landmark_full": 18, "hand_landmark_lite": 15, "palm_detection_full": 4, "face_landmark": 4}
 
 
 def pictures(shape, count=4):
@@ -65,7 +65,7 @@ def test_is_more_accurate_than_plain_rounding(stem, notes):
     before, after = (worst(reference, outputs(model, inputs)) for model in (plain, int8))
     notes.append(f"{stem}: int8 {after:.1f} dB, rounded plainly {before:.1f} dB, {len(int8)} and {len(plain)} bytes")
     assert after > before + GAIN[stem]
-    assert len(int8) < 1.02 * len(plain)  # equal biases are no longer stored once
+    assert len(int8) < 1.06 * len(plain)  # float16 islands
 
 
 def test_is_never_larger(corpus_model):

@@ -4,6 +4,7 @@
 
 #include "execute/approximate.h"
 #include "execute/call.h"
+#include "execute/custom.h"
 #include "execute/families.h"
 #include "execute/gemm.h"
 
@@ -463,6 +464,18 @@ static void add_anything(bench *b, uint64_t *seed) {
     add_input(b, type, rank, shape, numbers);
 }
 
+static void set_custom_options(bench *b, tqi_operator *op, uint64_t *seed) {
+    op->source = TABLE;
+    set_option(b, TQI_OPERATOR_CUSTOM_OPTIONS,
+               VECTOR - (TABLE + 4 + 4 * TQI_OPERATOR_CUSTOM_OPTIONS));
+    b->file[VECTOR] = (uint8_t)(next_random(seed) % 16 ? 24 : next_random(seed) % 24);
+    for (int i = 0; i < 6; i++) {
+        int32_t number =
+            next_random(seed) % 4 ? 1 + (int32_t)(next_random(seed) % 3) : some_number(seed);
+        memcpy(b->file + VECTOR + 4 + 4 * i, &number, sizeof number);
+    }
+}
+
 static void try_anything(tqi_run_operator *function, int32_t builtin, uint64_t *seed, int *done) {
     enum { LIMIT = 1 << 18 };
     bench b;
@@ -492,6 +505,8 @@ static void try_anything(tqi_run_operator *function, int32_t builtin, uint64_t *
     for (int i = builtin == 22 || builtin == 43; i < FIELDS; i++)
         if (next_random(seed) % 4)
             set_option(&b, i, some_number(seed));
+    if (builtin == TQI_OP_CUSTOM)
+        set_custom_options(&b, &op, seed);
     tq_status status = function(&b.call, &b.error);
     if (status != TQ_OK && status != TQ_ERR_MEMORY_LIMIT) {
         assert_failed(TQ_ERR_UNSUPPORTED, status, &b.error);
@@ -507,9 +522,27 @@ static void test_survives_anything(void **state) {
     for (int32_t builtin = 0; builtin < 256; builtin++) {
         tqi_run_operator *function = tqi_find_operator(builtin);
         int done = 0;
+        if (builtin == TQI_OP_CUSTOM)
+            continue;
         for (int i = 0; function && i < (UNIT_SLOW ? 1000 : 4000); i++)
             try_anything(function, builtin, &seed, &done);
     }
+}
+
+static void test_custom_ones_survive_anything(void **state) {
+    (void)state;
+    static const char *const names[] = {"Convolution2DTransposeBias", "MaxPoolingWithArgmax2D",
+                                        "MaxUnpooling2D", "LiteRtMaxUnpooling2D"};
+    uint64_t seed = 88172645463325252u;
+    for (size_t n = 0; n < COUNT(names); n++) {
+        tqi_run_operator *function = tqi_find_custom(names[n]);
+        int done = 0;
+        assert_non_null(function);
+        for (int i = 0; i < (UNIT_SLOW ? 4000 : 16000); i++)
+            try_anything(function, TQI_OP_CUSTOM, &seed, &done);
+        assert_true(done > 10);
+    }
+    assert_null(tqi_find_custom("Convolution2DTransposeBia"));
 }
 
 /* ---- memory ---- */
@@ -631,6 +664,7 @@ int main(void) {
         cmocka_unit_test(test_refuses_impossible_shapes),
         cmocka_unit_test(test_ignores_foreign_options),
         cmocka_unit_test(test_survives_anything),
+        cmocka_unit_test(test_custom_ones_survive_anything),
         cmocka_unit_test(test_survives_each_failing_allocation),
         cmocka_unit_test(test_approximates),
         cmocka_unit_test(test_special_numbers),

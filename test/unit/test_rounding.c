@@ -415,8 +415,8 @@ static void gptq_bits(void **unused) {
     for (size_t i = 0; i < l.n; i++)
         hash = hash * UINT64_C(1099511628211) + (uint8_t)l.codes[i];
     memcpy(&noise, &result.noise, sizeof noise);
-    assert_int_equal(hash, UINT64_C(0x50566a5d00cca6fc));
-    assert_int_equal(noise, UINT64_C(0x40cd0f9c939dba3e));
+    assert_int_equal(hash, UINT64_C(0x7a331d6363cad8f2));
+    assert_int_equal(noise, UINT64_C(0x40cd479eff0e33c2));
     layer_free(&l);
 }
 

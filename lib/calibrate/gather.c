@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "calibrate/gather.h"
+
+#include <string.h>
+
+#include "execute/call.h"
+#include "execute/constant_values.h"
+
+/* Covariances of longer patches take too long to factor; rarely more patches help. */
+enum { MAX_PATCH = 1280, PATCHES = 6000 };
+static const uint64_t GRAM_BUDGET = 192 << 20;
+/* Of samples that are made, beside given ones. */
+static const double SYNTHETIC_WEIGHT = 0.5;
+
+tq_status tqi_gathering_begin(tqi_gathering *g, const tqi_graph *graph,
+                              const tqi_constants *constants, uint32_t subgraph,
+                              const tqi_gathering_options *options, tq_error *error) {
+    *g = (tqi_gathering){.graph = graph, .subgraph = subgraph, .options = *options};
+    tqi_statistics_options wanted = {.max_length = options->grams ? MAX_PATCH : 0,
+                                     .patches_per_run =
+                                         PATCHES / (options->samples ? options->samples : 1),
+                                     .gram_budget = GRAM_BUDGET};
+    tqi_exec_options how = {.kernels = options->kernels,
+                            .cpu_flags = options->cpu_flags,
+                            .heap = options->heap,
+                            .as_far_as_possible = true,
+                            .keep = UINT64_MAX,
+                            .progress = options->progress,
+                            .progress_opaque = options->progress_opaque};
+    TQI_TRY(tqi_ranges_find(&g->ranges, graph, subgraph, options->heap, error));
+    TQI_TRY(tqi_exec_create(&g->exec, graph, subgraph, &how, error));
+    return tqi_statistics_begin(&g->statistics, graph, constants, subgraph, &wanted, options->heap,
+                                error);
+}
+
+void tqi_gathering_free(tqi_gathering *g) {
+    if (!g->graph)
+        return;
+    for (uint32_t i = 0; i < g->n_kept; i++)
+        tqi_sample_close(&g->kept[i], g->options.heap);
+    tqi_statistics_free(&g->statistics);
+    tqi_exec_free(g->exec);
+    *g = (tqi_gathering){0};
+}
+
+static tq_status observe(void *opaque, const tqi_seen *seen, tq_error *error) {
+    tqi_gathering *g = opaque;
+    return tqi_statistics_observe(&g->statistics, seen->op, seen->inputs, seen->outputs, error);
+}
+
+static tq_status run(tqi_gathering *g, const tqi_sample *sample, tq_error *error) {
+    TQI_TRY(tqi_exec_run(g->exec, sample->values, sample->n, observe, g, error));
+    g->runs++;
+    return TQ_OK;
+}
+
+/* ---- given samples ---- */
+
+static tq_status copy_sample(const tqi_sample *sample, tqi_sample *copy, tqi_heap *heap,
+                             tq_error *error) {
+    size_t size = sample->n * sizeof *copy->values;
+    *copy = (tqi_sample){tqi_alloc(heap, size), sample->n};
+    if (!copy->values)
+        return tqi_no_memory(heap, size, error);
+    memset(copy->values, 0, size);
+    tq_status status = TQ_OK;
+    for (uint32_t i = 0; i < sample->n && status == TQ_OK; i++) {
+        const tqi_value *from = &sample->values[i];
+        status = tqi_value_new(heap, from->type, from->rank, from->shape, &copy->values[i], error);
+        if (status == TQ_OK)
+            memcpy(copy->values[i].data, from->data, tqi_value_bytes(from));
+    }
+    if (status != TQ_OK)
+        tqi_sample_close(copy, heap);
+    return status;
+}
+
+/* The pixels' range, so that samples that are made are like those that are given. */
+static void widen_range(tqi_gathering *g, const tqi_sample *sample) {
+    for (uint32_t i = 0; i < sample->n; i++) {
+        const tqi_value *value = &sample->values[i];
+        if (value->type != TQI_TYPE_FLOAT32 || !tqi_is_picture(value->rank, value->shape))
+            continue;
+        float low = g->given ? g->ranges.list[0].low[0] : 0;
+        float high = g->given ? g->ranges.list[0].high[0] : 0;
+        for (uint64_t k = 0; k < value->elements; k++) {
+            float v = tqi_floats(value)[k];
+            low = v < low ? v : low;
+            high = v > high ? v : high;
+        }
+        for (uint32_t c = 0; c < TQI_RANGE_CHANNELS; c++) {
+            g->ranges.list[0].low[c] = low;
+            g->ranges.list[0].high[c] = high;
+        }
+        g->ranges.n = 1;
+        return;
+    }
+}
+
+tq_status tqi_gathering_add(tqi_gathering *g, const tqi_sample *sample, tq_error *error) {
+    if (g->finished)
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                        "these statistics are in use: nothing can be added to them");
+    TQI_TRY(run(g, sample, error));
+    widen_range(g, sample);
+    g->given++;
+    if (g->n_kept < TQI_KEPT_SAMPLES) {
+        TQI_TRY(copy_sample(sample, &g->kept[g->n_kept], g->options.heap, error));
+        g->n_kept++;
+    }
+    return TQ_OK;
+}
+
+/* ---- samples of our own ---- */
+
+static tq_status run_range(tqi_gathering *g, tqi_sample *sample, const tqi_input_range *range,
+                           uint32_t count, tq_error *error) {
+    tqi_synthetic synthetic = {1, *range, 2};
+    for (uint32_t i = 0; i < count; i++) {
+        TQI_TRY(tqi_sample_fill(sample, &synthetic, i, g->options.heap, error));
+        TQI_TRY(run(g, sample, error));
+    }
+    double weight = g->given ? SYNTHETIC_WEIGHT : 1;
+    return tqi_statistics_end_set(&g->statistics, weight, error);
+}
+
+tq_status tqi_gathering_finish(tqi_gathering *g, uint32_t count, tq_error *error) {
+    tqi_sample sample;
+    if (g->finished)
+        return TQ_OK;
+    if (g->given)
+        TQI_TRY(tqi_statistics_end_set(&g->statistics, 1, error));
+    TQI_TRY(tqi_sample_open(&sample, g->exec, g->graph->subgraphs[g->subgraph].n_inputs,
+                            g->options.heap, error));
+    tq_status status = TQ_OK;
+    for (uint32_t i = 0; i < g->ranges.n && status == TQ_OK; i++)
+        status = run_range(g, &sample, &g->ranges.list[i], count / g->ranges.n, error);
+    tqi_sample_close(&sample, g->options.heap);
+    if (status == TQ_OK)
+        status = tqi_statistics_finish(&g->statistics, error);
+    g->finished = status == TQ_OK;
+    return status;
+}
+
+uint32_t tqi_gathering_refused(const tqi_gathering *g, const char **why) {
+    const uint8_t *states = tqi_exec_states(g->exec);
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i < g->graph->subgraphs[g->subgraph].n_operators; i++)
+        refused += states[i] == TQI_OP_REFUSED;
+    *why = refused ? tqi_exec_refusal(g->exec)->message : "";
+    return refused;
+}

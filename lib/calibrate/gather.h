@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A subgraph's statistics and where they come from: runs on samples that are given, or made. */
+#ifndef TQI_CALIBRATE_GATHER_H
+#define TQI_CALIBRATE_GATHER_H
+
+#include "calibrate/samples.h"
+#include "calibrate/statistics.h"
+
+enum { TQI_KEPT_SAMPLES = 4 };
+
+typedef struct tqi_gathering_options {
+    const tqi_kernels *kernels;
+    uint32_t cpu_flags;
+    tqi_heap *heap;
+    bool grams;           /* second moments too */
+    uint32_t samples;     /* that are expected: patches are spread over them */
+    tq_progress progress; /* between operators, or NULL */
+    void *progress_opaque;
+} tqi_gathering_options;
+
+typedef struct tqi_gathering {
+    const tqi_graph *graph;
+    uint32_t subgraph;
+    tqi_gathering_options options;
+    tqi_exec *exec;
+    tqi_statistics statistics;
+    uint32_t runs;
+    tqi_sample kept[TQI_KEPT_SAMPLES]; /* the first that were given */
+    uint32_t n_kept;
+    uint32_t given;
+    tqi_ranges ranges;
+    bool finished;
+} tqi_gathering;
+
+/* What the options point to, graph and constants must outlive it; freed also where it failed. */
+tq_status tqi_gathering_begin(tqi_gathering *gathering, const tqi_graph *graph,
+                              const tqi_constants *constants, uint32_t subgraph,
+                              const tqi_gathering_options *options, tq_error *error);
+/* Runs the model on one sample of the caller's; values are borrowed. */
+tq_status tqi_gathering_add(tqi_gathering *gathering, const tqi_sample *sample, tq_error *error);
+/* Runs it on `count` samples of the library's, and ends: nothing can be added then. */
+tq_status tqi_gathering_finish(tqi_gathering *gathering, uint32_t count, tq_error *error);
+void tqi_gathering_free(tqi_gathering *gathering);
+
+/* Operators that can't be run, and why the first of them can't. */
+uint32_t tqi_gathering_refused(const tqi_gathering *gathering, const char **why);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "calibrate/samples.h"
+
+#include <string.h>
+
+#include "calibrate/input_range.h"
+#include "execute/call.h"
+#include "execute/constant_values.h"
+
+static tq_status open_value(const tqi_exec *exec, uint32_t input, tqi_value *value, tqi_heap *heap,
+                            tq_error *error) {
+    tq_status status = tqi_exec_input(exec, input, value, error);
+    if (status == TQ_ERR_UNSUPPORTED) {
+        *error = (tq_error)TQ_ERROR_INIT;
+        *value = (tqi_value){0};
+        return TQ_OK;
+    }
+    TQI_TRY(status);
+    return tqi_value_new(heap, value->type, value->rank, value->shape, value, error);
+}
+
+tq_status tqi_sample_open(tqi_sample *sample, const tqi_exec *exec, uint32_t n_inputs,
+                          tqi_heap *heap, tq_error *error) {
+    size_t size = n_inputs * sizeof *sample->values;
+    *sample = (tqi_sample){tqi_alloc(heap, size), n_inputs};
+    if (!sample->values)
+        return tqi_no_memory(heap, size, error);
+    memset(sample->values, 0, size);
+    tq_status status = TQ_OK;
+    for (uint32_t i = 0; i < n_inputs && status == TQ_OK; i++)
+        status = open_value(exec, i, &sample->values[i], heap, error);
+    if (status != TQ_OK)
+        tqi_sample_close(sample, heap);
+    return status;
+}
+
+void tqi_sample_close(tqi_sample *sample, tqi_heap *heap) {
+    for (uint32_t i = 0; sample->values && i < sample->n; i++)
+        tqi_value_free(heap, &sample->values[i]);
+    tqi_free(heap, sample->values, sample->n * sizeof *sample->values);
+    *sample = (tqi_sample){NULL, 0};
+}
+
+tq_status tqi_sample_fill(tqi_sample *sample, const tqi_synthetic *synthetic, uint32_t number,
+                          tqi_heap *heap, tq_error *error) {
+    for (uint32_t i = 0; i < sample->n; i++)
+        if (sample->values[i].data)
+            TQI_TRY(tqi_synthetic_fill(synthetic, number * sample->n + i, &sample->values[i], heap,
+                                       error));
+    return TQ_OK;
+}
+
+tq_status tqi_ranges_find(tqi_ranges *ranges, const tqi_graph *graph, uint32_t subgraph,
+                          tqi_heap *heap, tq_error *error) {
+    static const tqi_input_range unit = TQI_RANGE_UNIT, both_signs = TQI_RANGE_SIGNED;
+    const tqi_subgraph *s = &graph->subgraphs[subgraph];
+    *ranges = (tqi_ranges){{unit, both_signs}, 2};
+    for (uint32_t i = 0; i < s->n_inputs; i++) {
+        const tqi_tensor *tensor = s->inputs[i] < 0 ? NULL : &s->tensors[s->inputs[i]];
+        bool known = false;
+        if (!tensor || tensor->type != TQI_TYPE_FLOAT32 ||
+            !tqi_is_picture(tensor->rank, tensor->shape))
+            continue;
+        TQI_TRY(tqi_input_range_find(graph, subgraph, i, heap, &ranges->list[0], &known, error));
+        if (known)
+            ranges->n = 1;
+        return TQ_OK;
+    }
+    ranges->n = 1; /* other inputs have no range */
+    return TQ_OK;
+}

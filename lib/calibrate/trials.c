@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "calibrate/trials.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "execute/call.h"
+
+#define RUINED 1e12 /* noise over signal where there is a NaN or an infinity */
+
+static void *new_array(tqi_trials *t, uint64_t count, size_t size, tq_error *error) {
+    uint64_t bytes;
+    void *memory =
+        tqi_mul_u64(count, size, &bytes) && bytes <= SIZE_MAX ? tqi_alloc(t->heap, bytes) : NULL;
+    if (memory)
+        memset(memory, 0, (size_t)bytes);
+    else
+        tqi_no_memory(t->heap, count * size, error);
+    return memory;
+}
+
+tq_status tqi_trials_begin(tqi_trials *t, tqi_exec *exec, const tqi_graph *graph, uint32_t subgraph,
+                           tqi_heap *heap, tq_error *error) {
+    t->exec = exec;
+    t->graph = graph;
+    t->subgraph = subgraph;
+    t->heap = heap;
+    t->targets = new_array(t, graph->subgraphs[subgraph].n_tensors, sizeof *t->targets, error);
+    t->changes = new_array(t, t->most, sizeof *t->changes, error);
+    for (uint32_t i = 0; i < t->n_trials; i++)
+        t->results[i] = (tqi_trial){0, 0};
+    return t->targets && t->changes ? TQ_OK : error->status;
+}
+
+void tqi_trials_free(tqi_trials *t) {
+    const tqi_subgraph *s = t->graph ? &t->graph->subgraphs[t->subgraph] : NULL;
+    if (!s)
+        return;
+    tqi_free(t->heap, t->targets, s->n_tensors * sizeof *t->targets);
+    tqi_free(t->heap, t->changes, t->most * sizeof *t->changes);
+    tqi_free(t->heap, t->signal, t->n_targets * sizeof *t->signal);
+    tqi_free(t->heap, t->noise, (size_t)t->n_targets * t->n_trials * sizeof *t->noise);
+    t->targets = NULL;
+    t->changes = NULL;
+    t->signal = t->noise = NULL;
+}
+
+/* ---- where it is measured ---- */
+
+static bool is_measurable(const tqi_value *value) {
+    return value->data && value->type == TQI_TYPE_FLOAT32 && value->elements > 0;
+}
+
+static void add_target(tqi_trials *t, int32_t tensor) {
+    if (tensor < 0 || !is_measurable(tqi_exec_value(t->exec, (uint32_t)tensor)))
+        return;
+    for (uint32_t i = 0; i < t->n_targets; i++)
+        if (t->targets[i] == (uint32_t)tensor)
+            return;
+    t->targets[t->n_targets++] = (uint32_t)tensor;
+}
+
+/* Scores of one element may be near 0, where a ratio says nothing: they count where there is
+ * nothing else. */
+static void leave_scores_out(tqi_trials *t) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < t->n_targets; i++)
+        if (tqi_exec_value(t->exec, t->targets[i])->elements > 1)
+            t->targets[n++] = t->targets[i];
+    t->n_targets = n > 0 ? n : t->n_targets;
+}
+
+static tq_status find_targets(tqi_trials *t, tq_error *error) {
+    const tqi_subgraph *s = &t->graph->subgraphs[t->subgraph];
+    const uint8_t *states = tqi_exec_states(t->exec);
+    for (uint32_t i = 0; i < s->n_outputs; i++)
+        add_target(t, s->outputs[i]);
+    for (uint32_t i = 0; i < s->n_operators; i++)
+        if (states[i] == TQI_OP_REFUSED)
+            for (uint32_t k = 0; k < s->operators[i].n_inputs; k++)
+                add_target(t, s->operators[i].inputs[k]);
+    leave_scores_out(t);
+    for (uint32_t i = 0; i < t->n_targets; i++)
+        TQI_TRY(tqi_exec_watch(t->exec, t->targets[i], error));
+    t->signal = new_array(t, t->n_targets, sizeof *t->signal, error);
+    t->noise = new_array(t, (uint64_t)t->n_targets * t->n_trials, sizeof *t->noise, error);
+    return t->signal && t->noise ? TQ_OK : error->status;
+}
+
+/* ---- measuring ---- */
+
+/* Sums of fixed order; the compiler makes vectors of the lanes. */
+static double sum_squares(const float *a, const float *b, uint64_t n) {
+    enum { LANES = 8 };
+    double lanes[LANES] = {0}, sum = 0;
+    uint64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (uint32_t l = 0; l < LANES; l++) {
+            double d = (double)a[i + l] - (b ? (double)b[i + l] : 0);
+            lanes[l] += d * d;
+        }
+    for (; i < n; i++) {
+        double d = (double)a[i] - (b ? (double)b[i] : 0);
+        sum += d * d;
+    }
+    for (uint32_t l = 0; l < LANES; l++)
+        sum += lanes[l];
+    return sum;
+}
+
+static void measure(tqi_trials *t, double *noise) {
+    for (uint32_t i = 0; i < t->n_targets; i++) {
+        const tqi_value *was = tqi_exec_value(t->exec, t->targets[i]);
+        const tqi_value *is = tqi_exec_varied(t->exec, t->targets[i]);
+        if (!is || !is_measurable(was))
+            continue;
+        noise[i] += is->elements == was->elements
+                        ? sum_squares(tqi_floats(was), tqi_floats(is), was->elements)
+                        : (double)INFINITY;
+    }
+}
+
+tq_status tqi_trials_run(tqi_trials *t, const tqi_sample *sample, tq_error *error) {
+    TQI_TRY(tqi_exec_run(t->exec, sample->values, sample->n, NULL, NULL, error));
+    if (!t->signal)
+        TQI_TRY(find_targets(t, error));
+    for (uint32_t i = 0; i < t->n_targets; i++) {
+        const tqi_value *value = tqi_exec_value(t->exec, t->targets[i]);
+        if (is_measurable(value))
+            t->signal[i] += sum_squares(tqi_floats(value), NULL, value->elements);
+    }
+    for (uint32_t i = 0; i < t->n_trials; i++) {
+        uint32_t n = 0;
+        TQI_TRY(t->make(t->opaque, i, t->changes, &n, error));
+        TQI_TRY(tqi_exec_vary(t->exec, t->changes, n, error));
+        measure(t, t->noise + (size_t)i * t->n_targets);
+        if (t->observe)
+            t->observe(t->opaque, i);
+    }
+    return TQ_OK;
+}
+
+/* Outputs that are 0, or no numbers, say nothing. */
+static double ratio_of(double noise, double signal) {
+    if (noise == 0 || !(signal > 0) || !isfinite(signal))
+        return 0;
+    double ratio = noise / signal;
+    return ratio < RUINED ? ratio : RUINED;
+}
+
+void tqi_trials_end_set(tqi_trials *t) {
+    if (!t->signal)
+        return;
+    for (uint32_t i = 0; i < t->n_trials; i++) {
+        double sum = 0, worst = 0;
+        for (uint32_t k = 0; k < t->n_targets; k++) {
+            double ratio = ratio_of(t->noise[(size_t)i * t->n_targets + k], t->signal[k]);
+            sum += ratio;
+            worst = ratio > worst ? ratio : worst;
+        }
+        t->results[i].sum += sum;
+        t->results[i].worst += worst;
+    }
+    memset(t->signal, 0, t->n_targets * sizeof *t->signal);
+    memset(t->noise, 0, (size_t)t->n_targets * t->n_trials * sizeof *t->noise);
+    t->sets++;
+}
+
+void tqi_trials_finish(tqi_trials *t) {
+    bool measured = t->sets > 0 && t->n_targets > 0;
+    for (uint32_t i = 0; i < t->n_trials; i++) {
+        t->results[i].sum = measured ? t->results[i].sum / t->sets : (double)NAN;
+        t->results[i].worst = measured ? t->results[i].worst / t->sets : (double)NAN;
+    }
+}

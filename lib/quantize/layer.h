@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An operator whose weights become int8 by what its inputs are known to be. */
+#ifndef TQI_QUANTIZE_LAYER_H
+#define TQI_QUANTIZE_LAYER_H
+
+#include "calibrate/statistics.h"
+#include "kernels/kernels.h"
+#include "quantize/apply.h"
+#include "quantize/weight_rows.h"
+
+typedef enum tqi_rounding {
+    TQI_ROUND_PLAIN,
+    TQI_ROUND_SUMS,  /* of kernels: rounding_sums.h */
+    TQI_ROUND_INPUTS /* rounding_gptq.h, where there is a covariance, else as SUMS */
+} tqi_rounding;
+
+typedef struct tqi_layer {
+    uint32_t constant; /* in the plan */
+    uint32_t subgraph, op;
+    tqi_weight_rows rows; /* with the scales of plain rounding */
+    uint32_t channels;
+    float *scales;
+    int8_t *codes;
+    int32_t bias_input; /* of the operator; -1: it has none */
+    float *bias;        /* with the mean error taken out; NULL: as it was */
+    tqi_sums sums;
+    double local_noise; /* of plain rounding: noise over signal of the layer's own outputs; NaN */
+    bool same_codes;    /* they are those of another layer with the same weights */
+    bool ready;         /* false: it is to be rounded plainly, and its bias stays */
+} tqi_layer;
+
+typedef struct tqi_layer_context {
+    const tqi_graph *graph;
+    const tqi_plan *plan;
+    const tqi_kernels *kernels;
+    tqi_heap *heap;
+    tqi_rounding rounding;
+    bool corrects_bias;
+} tqi_layer_context;
+
+/* The operator that a constant is the int8 weight of, if it is one that this is for; arrays are
+ * made in the arena. false: it is none, or has several. */
+tq_status tqi_layer_open(tqi_layer *layer, bool *is_one, const tqi_layer_context *context,
+                         uint32_t constant, tqi_arena *arena, tq_error *error);
+/* Fills in scales, codes and bias. Different layers may be done at once. `same`, if not NULL, is a
+ * layer with the same weights, whose codes are taken. What is no good (NaN, strange shapes)
+ * leaves the layer unready, and is no error. */
+tq_status tqi_layer_round(tqi_layer *layer, const tqi_layer_context *context,
+                          const tqi_layer_statistics *known, const tqi_layer *same,
+                          tq_error *error);
+/* The values that the codes stand for, or, if `plain`, those that plain rounding would give. To be
+ * freed by tqi_value_free(). */
+tq_status tqi_layer_values(const tqi_layer *layer, const tqi_layer_context *context, bool plain,
+                           tqi_value *values, tq_error *error);
+
+#endif
