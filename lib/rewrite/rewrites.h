@@ -6,7 +6,7 @@
 #include "rewrite/rewriter.h"
 
 extern tqi_rewrite_function tqi_fold_shapes, tqi_cancel_quantize, tqi_drop_identity,
-    tqi_mend_broadcast_to, tqi_drop_broadcast_to, tqi_fold_broadcast_to, tqi_tile_broadcast_to,
-    tqi_mul_broadcast_to, tqi_fold_float16, tqi_fold_sparse, tqi_share_constants, tqi_drop_dead;
+    tqi_broadcast_layout, tqi_broadcast_to_drop, tqi_broadcast_to_fold, tqi_broadcast_to_tile,
+    tqi_broadcast_to_mul, tqi_fold_float16, tqi_fold_densify, tqi_share_constants, tqi_drop_dead;
 
 #endif

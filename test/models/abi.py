@@ -78,6 +78,14 @@ Totals = struct(
 SaveOptions = struct(
     "SaveOptions", ("flags", u32), ("runner", c.POINTER(Runner)), ("progress", PROGRESS), ("progress_opaque", c.c_void_p)
 )
+RewriteInfo = struct("RewriteInfo", ("is_default", u32), ("name", c.c_char_p), ("summary", c.c_char_p))
+RewriteOptions = struct(
+    "RewriteOptions", ("target", u32), ("names", c.POINTER(c.c_char_p)), ("n_names", u32), ("reserved", u32)
+)
+EditInfo = struct(
+    "EditInfo", ("subgraph", u32), ("op", i32), ("tensor", i32), ("rewrite", c.c_char_p), ("op_name", c.c_char_p),
+    ("name", c.c_char_p),
+)
 
 P, E = c.c_void_p, c.POINTER(Error)
 OUT = c.POINTER(P)
@@ -113,6 +121,10 @@ FUNCTIONS = {
     "tq_save_sink": (i32, P, P, P, E),
     "tq_save_memory": (i32, P, P, OUT, c.POINTER(u64), E),
     "tq_memory_free": (None, P, P, u64),
+    "tq_get_rewrite_info": (i32, u32, P),
+    "tq_rewrite": (i32, P, P, OUT, E),
+    "tq_edit_count": (u32, P),
+    "tq_get_edit_info": (i32, P, u32, P),
 }
 OK, INVALID_ARGUMENT, OUT_OF_MEMORY, MEMORY_LIMIT, CANCELLED = 0, 1, 2, 3, 4
 ERR_OPEN, ERR_READ, ERR_WRITE, ERR_EXISTS, ERR_SAME_FILE = 10, 11, 12, 13, 14

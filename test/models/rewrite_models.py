@@ -345,22 +345,22 @@ LAYOUTS = {
 }
 
 
-@stays("broadcast-to-layout")
+@stays("broadcast-layout")
 def fits_as_it_is():
     return mismatched((1, 1, 1, 6), (1, 4, 5, 6))
 
 
-@stays("broadcast-to-layout")
+@stays("broadcast-layout")
 def could_go_to_two_places():
     return mismatched((1, 6, 1, 1), (1, 5, 6, 6))
 
 
-@stays("broadcast-to-layout")
+@stays("broadcast-layout")
 def fits_nowhere():
     return mismatched((1, 7, 1, 1), (1, 5, 6, 8))
 
 
-@stays("broadcast-to-layout")
+@stays("broadcast-layout")
 def two_dimensions_of_one_size():
     return mismatched((1, 6, 4, 4), (1, 4, 4, 6))
 

@@ -122,7 +122,7 @@ def test_layouts_are_mended(small, large, order, after):
     raw = rewrite_models.mismatched(small, large)
     refused = litert.run(raw, False)
     assert refused["stage"] == "refused", litert.says(refused)
-    code, mended, _ = rewritten(raw, "--only", "broadcast-to-layout")
+    code, mended, _ = rewritten(raw, "--only", "broadcast-layout")
     assert code == tool.DONE and operators(mended) == after
     assert not lost(raw, mended)
     # what is meant: the same model, whose input is right from the start
@@ -181,7 +181,7 @@ def test_edge_models(name):
 def test_unpacked(name):
     """On request: constants behind DENSIFY and DEQUANTIZE become plain ones, with the same results."""
     raw = edge_models.MODELS[name]()
-    code, out, _ = rewritten(raw, "--only", "fold-sparse,fold-float16")
+    code, out, _ = rewritten(raw, "--only", "fold-densify,fold-float16")
     assert code == tool.DONE and set(operators(out)) == {"FULLY_CONNECTED"}
     assert not lost(raw, out)
     same_bits(raw, out, False)
@@ -189,7 +189,7 @@ def test_unpacked(name):
 
 def test_sparse_stays_by_default():
     assert rewritten(edge_models.MODELS["sparse_behind_densify"]())[0] == tool.UNCHANGED
-    assert rewritten(edge_models.MODELS["sparse_direct"](), "--only", "fold-sparse")[0] == tool.UNCHANGED
+    assert rewritten(edge_models.MODELS["sparse_direct"](), "--only", "fold-densify")[0] == tool.UNCHANGED
 
 
 def test_bodies_stay():
@@ -240,4 +240,4 @@ def test_wrong_use(tmp_path):
     for arguments in (["--only", "nothing"], ["--only", ","], ["--target", "toaster"]):
         assert tool.run("rewrite", path, "-n", *arguments).returncode == tool.USAGE
     names = [r["name"] for r in json.loads(tool.run("rewrite", "--list", "--json").stdout)["rewrites"]]
-    assert len(names) == len(set(names)) and {c[0] for c in rewrite_models.APPLIES} | {"broadcast-to-layout", "fold-sparse"} == set(names)
+    assert len(names) == len(set(names)) and {c[0] for c in rewrite_models.APPLIES} | {"broadcast-layout", "fold-densify"} == set(names)

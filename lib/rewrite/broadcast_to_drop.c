@@ -99,7 +99,7 @@ static bool can_go(const tqi_rewriter *ctx, const tqi_broadcast *b) {
     return true;
 }
 
-tq_status tqi_drop_broadcast_to(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
+tq_status tqi_broadcast_to_drop(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
     for (uint32_t i = 0; i < tqi_net_graph(&ctx->net)->n_operators; i++) {
         tqi_broadcast b;
         bool is_one;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* BROADCAST_TO becomes MUL by ones of the shape that is missing.
  *
- * Cures: the same as tile_broadcast_to, for targets without TILE; XNNPACK takes it too, float32 and
+ * Cures: the same as broadcast-to-tile, for targets without TILE; XNNPACK takes it too, float32 and
  * int8. It costs a constant of the missing dimensions, so it runs only for such targets and when it
  * is named. The result is the same but for denormal numbers, which XNNPACK makes zero. */
 #include <string.h>
@@ -74,7 +74,7 @@ static bool is_small(const tqi_broadcast *b) {
     return ones <= MOST_ONES;
 }
 
-tq_status tqi_mul_broadcast_to(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
+tq_status tqi_broadcast_to_mul(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
     if (!ctx->by_name && tqi_cure_broadcast(ctx->target) != TQI_CURE_MUL)
         return TQ_OK;
     for (uint32_t i = 0; i < tqi_net_graph(&ctx->net)->n_operators; i++) {

@@ -42,7 +42,7 @@ static tq_status put_tile(tqi_rewriter *ctx, uint32_t op, const tqi_broadcast *b
     return tqi_net_add_operator(&ctx->net, &tile, error);
 }
 
-tq_status tqi_tile_broadcast_to(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
+tq_status tqi_broadcast_to_tile(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
     if (!ctx->by_name && tqi_cure_broadcast(ctx->target) != TQI_CURE_TILE)
         return TQ_OK;
     for (uint32_t i = 0; i < tqi_net_graph(&ctx->net)->n_operators; i++) {

@@ -103,7 +103,7 @@ static tq_status mend(tqi_rewriter *ctx, uint32_t op, const tqi_broadcast *b, ui
     return tqi_net_change_input(&ctx->net, op, 0, mended, error);
 }
 
-tq_status tqi_mend_broadcast_to(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
+tq_status tqi_broadcast_layout(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
     for (uint32_t i = 0; i < tqi_net_graph(&ctx->net)->n_operators; i++) {
         tqi_broadcast b;
         bool is_one;

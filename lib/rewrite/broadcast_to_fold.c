@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* BROADCAST_TO of a small constant: its output becomes a constant.
  *
- * Cures: the same as drop_broadcast_to, where some reader does not broadcast by itself
+ * Cures: the same as broadcast-to-drop, where some reader does not broadcast by itself
  * (CONCATENATION, say). Only where the file hardly grows: a large one is for TILE. */
 #include <string.h>
 
@@ -41,7 +41,7 @@ static tq_status fold(tqi_rewriter *ctx, uint32_t op, const tqi_broadcast *b, ui
     return tqi_net_remove(&ctx->net, op, error);
 }
 
-tq_status tqi_fold_broadcast_to(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
+tq_status tqi_broadcast_to_fold(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
     for (uint32_t i = 0; i < tqi_net_graph(&ctx->net)->n_operators; i++) {
         tqi_broadcast b;
         bool is_one;

@@ -64,7 +64,7 @@ static tq_status unpack(tqi_rewriter *ctx, uint32_t index, const sparse_constant
     return tqi_net_remove(&ctx->net, index, error);
 }
 
-tq_status tqi_fold_sparse(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
+tq_status tqi_fold_densify(tqi_rewriter *ctx, uint32_t *applied, tq_error *error) {
     for (uint32_t i = 0; i < tqi_net_graph(&ctx->net)->n_operators; i++) {
         sparse_constant c;
         if (!is_densify(ctx, i) || !measure(ctx, tqi_net_operator(&ctx->net, i), &c))
