@@ -429,6 +429,16 @@ def between_the_ends():
 
 
 @stays("drop-identity")
+def read_by_a_custom_operator():
+    m = Model()
+    x, a, b, y = (m.tensor(n, (2, 3)) for n in "xaby")
+    m.op("ABS", [x], [a])
+    m.op("RESHAPE", [a, m.ints("s", 2, 3)], [b], tfl.ReshapeOptionsT(newShape=ints(2, 3)))
+    m.op("Mine", [b], [y])
+    return m.done([x], [y])
+
+
+@stays("drop-identity")
 def output_of_what_others_read():
     """The result of ABS is read by two: it can't become the output `y` and stay what it is on a GPU."""
     m = Model()
@@ -614,6 +624,14 @@ def division_by_zero():
 @stays("fold-shapes")
 def numbers_that_overflow():
     return arithmetic(lambda m: computed(m, "MUL", [m.ints("p", 65536, 2), m.ints("q", 65536, 2)], 2, tfl.MulOptionsT()))
+
+
+@stays("fold-shapes")
+def for_a_custom_operator():
+    m = Model()
+    x, y = m.tensor("x", (2, 12)), m.tensor("y", (4, 6))
+    m.op("Mine", [x, ARITHMETIC["ADD"](m)], [y])
+    return m.done([x], [y])
 
 
 @stays("fold-shapes")

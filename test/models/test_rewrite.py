@@ -204,6 +204,16 @@ def test_bodies_stay():
         assert [schema.text(t.name) for t in schema.Model(out).t.subgraphs[-1].tensors].count("dead") == 1
 
 
+def test_bodies_with_a_signature_stay():
+    """Run from outside too, but an operator relies on it."""
+    raw = edge_models.MODELS["composite_with_decomposition"]()
+    model = schema.Model(raw)
+    body = model.t.subgraphs[-1]
+    body.tensors.append(schema.tfl.TensorT(name="dead", shape=np.array([3], np.int32)))
+    model.t.signatureDefs = [schema.tfl.SignatureDefT(inputs=[], outputs=[], signatureKey="body", subgraphIndex=1)]
+    assert rewritten(schema.pack(model.t))[0] == tool.UNCHANGED
+
+
 def broadcasting_model(corpus):
     found = [path for name, path in corpus.items() if name.endswith("unet_broadcast_to_f32")]
     if not found:
