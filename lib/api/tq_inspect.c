@@ -67,7 +67,7 @@ tq_status tq_get_tensor_info(const tq_model *model, uint32_t subgraph, uint32_t 
     if (t->quantization) {
         result.scales = t->quantization->count;
         result.channel_dim = t->quantization->dim;
-        result.scale = model->saved ? t->quantization->scale : NULL;
+        result.scale = model->saved || !model->quantized ? t->quantization->scale : NULL;
     } else if (t->old_quantization) {
         const tqi_view *view = &graph->view;
         tqi_vector scale = tqi_get_vector(view, t->old_quantization, TQI_QUANT_SCALE);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/model.h"
+#include "quantize/runtime_version.h"
 
 tq_status tq_get_rewrite_info(uint32_t index, tq_rewrite_info *info) {
     const tqi_rewrite *rewrite = tqi_rewrite_at(index);
@@ -36,6 +37,10 @@ static tq_status make_input(const tq_model *model, const tqi_rewrite_options *op
     TQI_TRY(tqi_input_derive(from, &input, error));
     tqi_rewritten result;
     tq_status status = tqi_rewrite_graph(&result, &from->graph, options, &input->arena, error);
+    if (status == TQ_OK && result.n_edits > 0)
+        status = tqi_raise_runtime_version(&result.graph, &input->arena, error);
+    if (status == TQ_OK && result.n_edits > 0)
+        status = tqi_graph_compact(&result.graph, error);
     if (status == TQ_OK && result.n_edits == 0 && !from->is_rewritten) {
         atomic_fetch_add(&from->references, 1);
         *out = from;

@@ -149,5 +149,5 @@ tq_status tqi_rewrite_graph(tqi_rewritten *result, const tqi_graph *graph,
             TQI_TRY(rewrite_subgraph(&ctx, i, options, error));
     result->edits = ctx.edits;
     result->n_edits = ctx.n_edits;
-    return ctx.n_edits > 0 ? tqi_graph_compact(&result->graph, error) : TQ_OK;
+    return TQ_OK;
 }

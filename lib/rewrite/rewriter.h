@@ -58,7 +58,7 @@ typedef struct tqi_rewrite_options {
 } tqi_rewrite_options;
 
 typedef struct tqi_rewritten {
-    tqi_graph graph; /* edited and compact; it borrows from the one that it was made from */
+    tqi_graph graph; /* edited, to be made compact; it borrows from the one that it was made from */
     tqi_edit *edits; /* none: the graph is as it was */
     uint32_t n_edits;
 } tqi_rewritten;
