@@ -596,7 +596,9 @@ TQ_API void tq_memory_free(const tq_model *model, void *data, uint64_t size);
 /*
  * Graphs that compute the same, bit by bit, without what runtimes and delegates refuse or stumble
  * over. Custom operators, bodies of control flow and composites stay as they are; inputs, outputs
- * and signatures keep their names, types and shapes.
+ * and signatures keep their names, types and shapes. Dimensions that shape_signature does not call
+ * dynamic are taken to be fixed: inputs can't be resized in them afterwards. What runs only when it
+ * is named may let the runtime choose kernels that sum in another order.
  */
 typedef struct tq_rewrite_info {
     uint32_t struct_size;

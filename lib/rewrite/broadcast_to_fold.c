@@ -48,7 +48,8 @@ tq_status tqi_broadcast_to_fold(tqi_rewriter *ctx, uint32_t *applied, tq_error *
         uint64_t elements, bytes;
         TQI_TRY(tqi_find_broadcast(ctx, i, &b, &is_one, error));
         if (!is_one || !b.fits || ctx->net.pinned[b.output] ||
-            !tqi_net_is_constant(&ctx->net, b.input) || tqi_net_opaque_reader(&ctx->net, b.output))
+            !tqi_net_is_constant(&ctx->net, b.input) || tqi_net_is_weight(&ctx->net, b.output) ||
+            tqi_net_opaque_reader(&ctx->net, b.output))
             continue;
         const tqi_tensor *output = tqi_net_tensor(&ctx->net, b.output);
         if (tqi_tensor_elements(output, &elements) &&

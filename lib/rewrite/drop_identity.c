@@ -151,7 +151,8 @@ tq_status tqi_drop_identity(tqi_rewriter *ctx, uint32_t *applied, tq_error *erro
         if (!op->removed)
             TQI_TRY(same_as(ctx, i, &same, error));
         if (same < 0 || tqi_type_bits(tqi_net_tensor(&ctx->net, same)->type) == 0 ||
-            !tqi_same_kind(ctx, same, op->outputs[0]))
+            !tqi_same_kind(ctx, same, op->outputs[0]) ||
+            (tqi_net_is_constant(&ctx->net, same) && tqi_net_is_weight(&ctx->net, op->outputs[0])))
             continue;
         uint32_t n_edits = ctx->n_edits, n_applied = *applied;
         TQI_TRY(tqi_note_edit(ctx, i, op->outputs[0], applied, error));

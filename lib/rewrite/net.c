@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tflite/builtins.h"
+#include "tflite/op_facts.h"
 #include "tflite/uses.h"
 
 /* ---- arrays that grow ---- */
@@ -181,6 +182,15 @@ bool tqi_net_opaque_reader(const tqi_net *net, int32_t tensor) {
     for (int32_t i = net->readers[tensor]; i >= 0; i = net->edges[i].next)
         if (tqi_is_opaque(tqi_net_builtin(net, net->edges[i].op)))
             return true;
+    return false;
+}
+
+bool tqi_net_is_weight(const tqi_net *net, int32_t tensor) {
+    for (int32_t i = net->readers[tensor]; i >= 0; i = net->edges[i].next) {
+        const tqi_edge *e = &net->edges[i];
+        if (tqi_input_role(tqi_net_builtin(net, e->op), e->input) != TQI_ROLE_OTHER)
+            return true;
+    }
     return false;
 }
 

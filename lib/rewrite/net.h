@@ -52,6 +52,9 @@ bool tqi_is_opaque(int32_t builtin);
 bool tqi_net_is_pure(const tqi_net *net, uint32_t op);
 /* Some reader is opaque. */
 bool tqi_net_opaque_reader(const tqi_net *net, int32_t tensor);
+/* Some reader takes it as weights or bias: were it a constant, runtimes might run that reader by
+ * another kernel, which sums in another order. */
+bool tqi_net_is_weight(const tqi_net *net, int32_t tensor);
 /* A constant that no operator makes, dense, with all its bytes. */
 bool tqi_net_is_constant(const tqi_net *net, int32_t tensor);
 

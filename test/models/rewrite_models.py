@@ -439,6 +439,25 @@ def read_by_a_custom_operator():
 
 
 @stays("drop-identity")
+def weights_behind_it():
+    """Constant weights would be XNNPACK's, and summed in another order."""
+    m = Model()
+    x, w, y = m.tensor("x", (1, 64)), m.tensor("w", (16, 64)), m.tensor("y", (1, 16))
+    m.op("RESHAPE", [m.const("c", weights(16, 64)), m.ints("s", 16, 64)], [w], tfl.ReshapeOptionsT(newShape=ints(16, 64)))
+    m.g.fc(x, w, y)
+    return m.done([x], [y])
+
+
+@stays("broadcast-to-fold")
+def bias_that_is_broadcast():
+    m = Model()
+    x, y = m.tensor("x", (1, 64)), m.tensor("y", (1, 16))
+    bias = broadcast(m, m.const("c", weights(1)), (16,))
+    m.g.fc(x, m.const("w", weights(16, 64)), y, bias)
+    return m.done([x], [y])
+
+
+@stays("drop-identity")
 def output_of_what_others_read():
     """The result of ABS is read by two: it can't become the output `y` and stay what it is on a GPU."""
     m = Model()
