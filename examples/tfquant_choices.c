@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* As the library does it. */
-static bool fits(const char *pattern, const char *path) {
+bool cli_fits(const char *pattern, const char *path) {
     const char *star = NULL; /* the last one seen; what it stands for ends at `resume` */
     const char *resume = NULL;
     while (*path != '\0') {
@@ -49,7 +49,7 @@ static tq_status read_choice(const char *text, struct cli_choice *choice, tq_err
 
 tq_status cli_choose(const struct cli_options *options, struct cli_choices *choices,
                      const char **unknown, tq_error *error) {
-    const uint32_t count = options->member_recipe_count;
+    const uint32_t count = options->member_recipes.count;
     *choices = (struct cli_choices){.count = 0};
     choices->rest.recipe_name = options->recipe != NULL ? options->recipe : cli_default_recipe();
     *unknown = choices->rest.recipe_name;
@@ -63,7 +63,7 @@ tq_status cli_choose(const struct cli_options *options, struct cli_choices *choi
     choices->count = count;
     for (uint32_t i = 0; i < count && status == TQ_OK; i++) {
         struct cli_choice *choice = &choices->members[i];
-        status = read_choice(options->member_recipes[i], choice, error);
+        status = read_choice(options->member_recipes.items[i], choice, error);
         *unknown = choice->recipe_name;
         choices->member_recipes[i] = (tq_member_recipe){choice->pattern, choice->recipe};
     }
@@ -82,7 +82,7 @@ void cli_choices_free(struct cli_choices *choices) {
 
 const char *cli_chosen(const struct cli_choices *choices, const char *path) {
     for (uint32_t i = 0; i < choices->count; i++) {
-        if (fits(choices->members[i].pattern, path))
+        if (cli_fits(choices->members[i].pattern, path))
             return choices->members[i].recipe_name;
     }
     return choices->rest.recipe_name;

@@ -16,27 +16,54 @@ enum cli_exit {
     CLI_ERROR = 1,
     CLI_USAGE = 2,
     CLI_UNCHANGED = 3,
+    CLI_TOO_FAR = 3, /* by 'verify' */
 };
 
 enum cli_command {
     CLI_QUANTIZE = 1 << 0,
     CLI_INSPECT = 1 << 1,
     CLI_RECIPES = 1 << 2,
+    CLI_VERIFY = 1 << 3,
     CLI_REWRITE = 1 << 4,
+};
+
+/* What an option that may be given several times was given, in order. */
+struct cli_list {
+    const char **items;
+    uint32_t count;
+};
+
+struct cli_target_size {
+    uint64_t bytes; /* 0: not given as such */
+    double percent; /* of the input; 0: not given as such */
+};
+
+struct cli_range {
+    double ends[2];
+    bool is_given;
 };
 
 struct cli_options {
     enum cli_command command;
     const char *command_name;
     const char *input;
-    const char *output;          /* NULL: not given; "-": standard output */
-    const char *recipe;          /* NULL: not given */
-    const char *only;            /* names of rewrites; NULL: not given */
-    const char *target;          /* name of what the model is to run on; NULL: not given */
-    const char *extract;         /* path of the member to extract; NULL: not given */
-    const char **member_recipes; /* "PATTERN=RECIPE", as given */
-    uint32_t member_recipe_count;
-    uint32_t threads; /* 0: one for each processor */
+    const char *other;              /* the second model of 'verify' */
+    const char *output;             /* NULL: not given; "-": standard output */
+    const char *recipe;             /* NULL: not given */
+    const char *extract;            /* path of the member to extract; NULL: not given */
+    struct cli_list member_recipes; /* "PATTERN=RECIPE" */
+    struct cli_list data;           /* "FOLDER" or "PATTERN=FOLDER" */
+    struct cli_range input_range;   /* of uint8 data, and of synthetic pictures */
+    struct cli_target_size target_size;
+    double min_snr_db;     /* 0: not given */
+    uint32_t effort;       /* TQ_EFFORT_... */
+    uint32_t target;       /* TQ_TARGET_... */
+    uint32_t samples;      /* 0: not given */
+    uint32_t seed;         /* 0: not given */
+    const char *inputs;    /* folder or file; NULL: synthetic ones */
+    const char *only;      /* names of rewrites; NULL: not given */
+    const char *signature; /* NULL: not given */
+    uint32_t threads;      /* 0: one for each processor */
     uint64_t max_memory;
     uint64_t max_output;
     int verbosity; /* -1 for -q, 1 for -v, 2 for -vv */
@@ -44,6 +71,7 @@ struct cli_options {
     bool dry_run;
     bool force;
     bool keep_storage;
+    bool layers; /* all of them */
     bool list;
     bool help;
 };
@@ -61,6 +89,7 @@ cli_usage_error(const char *command, const char *format, ...);
 enum cli_exit cli_quantize(const struct cli_options *options);
 enum cli_exit cli_inspect(const struct cli_options *options);
 enum cli_exit cli_recipes(const struct cli_options *options);
+enum cli_exit cli_verify(const struct cli_options *options);
 enum cli_exit cli_rewrite(const struct cli_options *options);
 
 /* Every model is opened here. */
@@ -90,10 +119,33 @@ struct cli_choices {
 tq_status cli_choose(const struct cli_options *options, struct cli_choices *choices,
                      const char **unknown, tq_error *error);
 void cli_choices_free(struct cli_choices *choices);
+/* Whether a pattern of --member or --data fits the path of a member. */
+bool cli_fits(const char *pattern, const char *path);
 /* Name of the recipe for the model at this path; that of a .tflite is "". */
 const char *cli_chosen(const struct cli_choices *choices, const char *path);
 /* Whether a recipe is the one that changes nothing. */
 bool cli_copies(const char *recipe);
+
+/* --- data --- */
+
+struct cli_data_model {
+    const char *path; /* of the member, the bundle's own; of a .tflite "" */
+    uint64_t sets;    /* of inputs that it ran on */
+};
+struct cli_data {
+    struct cli_data_model *models;
+    tq_stats **stats; /* of the same models, for the library */
+    uint32_t count;
+    struct data_sets *files; /* of the model last run */
+    const char *culprit;     /* path that a failure was about; NULL: none */
+};
+/* Runs the models on the sets that --data names. Free it either way. TQ_ERR_INVALID_ARGUMENT
+ * without culprit: what --data says does not go with the models that there are. */
+tq_status cli_gather(const struct cli_options *options, tq_model *model, struct cli_data *data,
+                     tq_error *error);
+void cli_data_free(struct cli_data *data);
+/* Sets that the model at this path ran on, 0 where it was given none; NULL: all models together. */
+uint64_t cli_data_sets(const struct cli_data *data, const char *path);
 
 /* --- members of bundles --- */
 
@@ -158,6 +210,7 @@ enum cli_exit cli_finish_output(FILE *file, enum cli_exit result);
 struct cli_outcome {
     tq_model *result;
     const struct cli_choices *choices;
+    const struct cli_data *data;
     const char *recipe; /* of a .tflite, or of a bundle's models that have none of their own */
     const char *target; /* for people: the path, or "standard output" */
     bool copies;        /* all models are only to be copied */
@@ -168,6 +221,10 @@ void cli_print_report(const struct cli_options *options, const struct cli_outcom
 void cli_json_report(const struct cli_options *options, const struct cli_outcome *outcome,
                      FILE *file);
 tq_report_totals cli_totals(const tq_model *model);
+/* The lines on what running the model showed, of those that mean something. */
+void cli_print_run(const struct cli_options *options, const tq_model *model, uint64_t data_sets,
+                   FILE *file);
+const char *cli_goal_name(uint32_t goal); /* "reached" */
 
 /* Float data that the result still has, by the reason for it, largest first. */
 enum { CLI_REASONS = 32 };
@@ -204,11 +261,13 @@ enum cli_exit cli_extract_check(const struct cli_options *options);
 
 struct cli_progress {
     bool show;
-    int width; /* of what is on the line */
+    const char *unit; /* "steps"; NULL: bytes */
+    int width;        /* of what is on the line */
     uint64_t last_ms;
 };
-/* From here until cli_progress_stop(), Ctrl-C makes cli_progress_report() cancel. */
-void cli_progress_start(struct cli_progress *progress, bool show);
+/* From here until cli_progress_stop(), Ctrl-C makes cli_progress_report() cancel. `unit` is what
+ * it counts, NULL: bytes. */
+void cli_progress_start(struct cli_progress *progress, bool show, const char *unit);
 int32_t cli_progress_report(void *progress, uint64_t done, uint64_t total);
 /* Ends the program the way the signal would have, if there was one. */
 void cli_progress_stop(struct cli_progress *progress);

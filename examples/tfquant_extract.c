@@ -59,7 +59,7 @@ static tq_status extract(const struct cli_options *options, const struct cli_mem
                          tq_error *error) {
     struct extraction run = {.total = member->info.size};
     const tq_sink sink = {.struct_size = sizeof sink, .opaque = &run, .write = take};
-    cli_progress_start(&run.progress, isatty(STDERR_FILENO));
+    cli_progress_start(&run.progress, isatty(STDERR_FILENO), NULL);
     tq_status status =
         output_open(&run.output, options->output, options->force, options->input, error);
     if (status == TQ_OK) {

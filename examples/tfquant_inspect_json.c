@@ -9,6 +9,8 @@ static void put_quantization(struct json_out *json, const tq_tensor_info *tensor
     json_open(json, '{');
     json_put_int(json, "dimension", tensor->channel_dim);
     json_put_uint(json, "scales", tensor->scales);
+    if (tensor->block_size != 0)
+        json_put_uint(json, "block_size", tensor->block_size);
     if (tensor->scale != NULL) {
         json_key(json, "scale");
         json_open_flat(json, '[');

@@ -18,6 +18,9 @@ static void print_tensor(FILE *file, const tq_tensor_info *tensor) {
                     tensor->rank);
     if (tensor->scales == 1 && tensor->scale != NULL)
         fprintf(file, ", scale %.6g", (double)tensor->scale[0]);
+    else if (tensor->block_size != 0)
+        fprintf(file, ", %" PRIu32 " scales, one for each %" PRIu32, tensor->scales,
+                tensor->block_size);
     else if (tensor->scales != 0)
         fprintf(file, ", %" PRIu32 " %s along dimension %" PRId32, tensor->scales,
                 tensor->scales == 1 ? "scale" : "scales", tensor->channel_dim);

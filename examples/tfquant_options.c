@@ -1,59 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tfquant_cli.h"
+#include "tfquant_values.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum option_id {
-    OPTION_OUTPUT,
-    OPTION_RECIPE,
-    OPTION_THREADS,
-    OPTION_MEMBER,
-    OPTION_KEEP_STORAGE,
-    OPTION_EXTRACT,
-    OPTION_ONLY,
-    OPTION_TARGET,
-    OPTION_LIST,
-    OPTION_MAX_MEMORY,
-    OPTION_MAX_OUTPUT,
-    OPTION_JSON,
-    OPTION_DRY_RUN,
-    OPTION_QUIET,
-    OPTION_VERBOSE,
-    OPTION_FORCE,
-    OPTION_HELP,
+/* What an option does to the member of cli_options that it is about. */
+enum option_kind {
+    OPTION_FLAG,   /* bool: true */
+    OPTION_TEXT,   /* const char *: the value as given */
+    OPTION_ONCE,   /* the same, and may not be given twice */
+    OPTION_LIST,   /* struct cli_list: another one of its items */
+    OPTION_VALUE,  /* as `read` reads it */
+    OPTION_QUIET,  /* int: -1 */
+    OPTION_LOUDER, /* int: 1, then 2 */
 };
 
 struct option {
     const char *name;
     char letter; /* 0: none */
-    bool takes_value;
+    enum option_kind kind;
     unsigned commands;
-    enum option_id id;
+    size_t place;                                /* in cli_options */
+    bool (*read)(const char *text, void *value); /* false: it is wrong */
+    const char *wanted;                          /* what the value is to be, for a message */
 };
 
+enum { ALL = CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_VERIFY | CLI_REWRITE };
+static const char a_size[] =
+    "a size (a whole number of bytes above 0, or with K, M, G or T, like 64M)";
+
+static const char a_ratio[] = "a ratio of signal to error (decibels above 0, like 30dB)";
+static const char a_count[] = "a number from 1 to 1000000";
+
+#define AT(member) offsetof(struct cli_options, member)
 static const struct option option_table[] = {
-    {"output", 'o', true, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, OPTION_OUTPUT},
-    {"recipe", 'r', true, CLI_QUANTIZE, OPTION_RECIPE},
-    {"member", 0, true, CLI_QUANTIZE, OPTION_MEMBER},
-    {"keep-storage", 0, false, CLI_QUANTIZE, OPTION_KEEP_STORAGE},
-    {"only", 0, true, CLI_REWRITE, OPTION_ONLY},
-    {"target", 0, true, CLI_REWRITE, OPTION_TARGET},
-    {"list", 0, false, CLI_REWRITE, OPTION_LIST},
-    {"extract", 0, true, CLI_INSPECT, OPTION_EXTRACT},
-    {"threads", 'T', true, CLI_QUANTIZE, OPTION_THREADS},
-    {"max-memory", 0, true, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, OPTION_MAX_MEMORY},
-    {"max-output", 0, true, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, OPTION_MAX_OUTPUT},
-    {"json", 0, false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_REWRITE, OPTION_JSON},
-    {"dry-run", 'n', false, CLI_QUANTIZE | CLI_REWRITE, OPTION_DRY_RUN},
-    {"quiet", 'q', false, CLI_QUANTIZE | CLI_REWRITE, OPTION_QUIET},
-    {"verbose", 'v', false, CLI_QUANTIZE | CLI_INSPECT, OPTION_VERBOSE},
-    {"force", 'f', false, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, OPTION_FORCE},
-    {"help", 'h', false, CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_REWRITE, OPTION_HELP},
+    {"output", 'o', OPTION_TEXT, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, AT(output), NULL, NULL},
+    {"recipe", 'r', OPTION_TEXT, CLI_QUANTIZE, AT(recipe), NULL, NULL},
+    {"member", 0, OPTION_LIST, CLI_QUANTIZE, AT(member_recipes), value_is_choice,
+     "PATTERN=RECIPE, like '*.tflite=fp16'"},
+    {"input", 'i', OPTION_TEXT, CLI_VERIFY, AT(inputs), NULL, NULL},
+    {"samples", 0, OPTION_VALUE, CLI_VERIFY, AT(samples), value_count, a_count},
+    {"seed", 0, OPTION_VALUE, CLI_VERIFY, AT(seed), value_count, a_count},
+    {"signature", 0, OPTION_TEXT, CLI_VERIFY, AT(signature), NULL, NULL},
+    {"min-snr", 0, OPTION_VALUE, CLI_VERIFY, AT(min_snr_db), value_decibels, a_ratio},
+    {"layers", 0, OPTION_FLAG, CLI_VERIFY, AT(layers), NULL, NULL},
+    {"data", 0, OPTION_LIST, CLI_QUANTIZE, AT(data), NULL, NULL},
+    {"input-range", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_VERIFY, AT(input_range), value_range,
+     "a range (LOW,HIGH, like 0,1 or -1,1)"},
+    {"effort", 0, OPTION_VALUE, CLI_QUANTIZE, AT(effort), value_effort,
+     "an effort (fast, normal or best)"},
+    {"target", 0, OPTION_VALUE, CLI_QUANTIZE, AT(target), value_target,
+     "a target (xnnpack or gpu)"},
+    {"target", 0, OPTION_VALUE, CLI_REWRITE, AT(target), value_any_target,
+     "a target (xnnpack, gpu, litert, nnapi, tflite-micro or int8-only)"},
+    {"only", 0, OPTION_TEXT, CLI_REWRITE, AT(only), NULL, NULL},
+    {"list", 0, OPTION_FLAG, CLI_REWRITE, AT(list), NULL, NULL},
+    {"target-size", 0, OPTION_VALUE, CLI_QUANTIZE, AT(target_size), value_target_size,
+     "a size (bytes, or with K, M, G or T, like 2M; or at most 100% of the input, like 55%)"},
+    {"max-error", 0, OPTION_VALUE, CLI_QUANTIZE, AT(min_snr_db), value_decibels, a_ratio},
+    {"keep-storage", 0, OPTION_FLAG, CLI_QUANTIZE, AT(keep_storage), NULL, NULL},
+    {"extract", 0, OPTION_ONCE, CLI_INSPECT, AT(extract), NULL, NULL},
+    {"threads", 'T', OPTION_VALUE, CLI_QUANTIZE, AT(threads), value_threads,
+     "a number of threads (0 to 1024; 0: one for each processor)"},
+    {"max-memory", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY | CLI_REWRITE,
+     AT(max_memory), value_size, a_size},
+    {"max-output", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY | CLI_REWRITE,
+     AT(max_output), value_size, a_size},
+    {"json", 0, OPTION_FLAG, ALL, AT(json), NULL, NULL},
+    {"dry-run", 'n', OPTION_FLAG, CLI_QUANTIZE | CLI_REWRITE, AT(dry_run), NULL, NULL},
+    {"quiet", 'q', OPTION_QUIET, CLI_QUANTIZE | CLI_VERIFY | CLI_REWRITE, AT(verbosity), NULL,
+     NULL},
+    {"verbose", 'v', OPTION_LOUDER, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, AT(verbosity), NULL,
+     NULL},
+    {"force", 'f', OPTION_FLAG, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, AT(force), NULL, NULL},
+    {"help", 'h', OPTION_FLAG, ALL, AT(help), NULL, NULL},
 };
 enum { OPTION_COUNT = sizeof option_table / sizeof option_table[0] };
+
+static bool takes_value(const struct option *option) {
+    return option->kind == OPTION_TEXT || option->kind == OPTION_ONCE ||
+           option->kind == OPTION_LIST || option->kind == OPTION_VALUE;
+}
 
 enum cli_exit cli_usage_error(const char *command, const char *format, ...) {
     va_list arguments;
@@ -66,129 +96,40 @@ enum cli_exit cli_usage_error(const char *command, const char *format, ...) {
     return CLI_USAGE;
 }
 
-/* Digits up to `*end`; false where there are none or too many. */
-static bool read_number(const char *text, const char **end, uint64_t *value) {
-    uint64_t number = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        const uint64_t digit = (uint64_t)(*at - '0');
-        if (number > (UINT64_MAX - digit) / 10)
-            return false;
-        number = number * 10 + digit;
-    }
-    *end = at;
-    *value = number;
-    return at != text;
-}
-
-/* "500000", "64M", "2GiB"; units are powers of 1024. */
-static bool read_size(const char *text, uint64_t *size) {
-    static const char units[] = "KMGT";
-    const char *end;
-    uint64_t number;
-    if (!read_number(text, &end, &number))
-        return false;
-    if (*end != '\0' && strcmp(end, "B") != 0) {
-        const char upper = *end >= 'a' && *end <= 'z' ? (char)(*end - 'a' + 'A') : *end;
-        const char *unit = strchr(units, upper);
-        if (unit == NULL)
-            return false;
-        const int shift = 10 * (int)(unit - units + 1);
-        if (number > UINT64_MAX >> shift)
-            return false;
-        number <<= shift;
-        end++;
-        if (*end != '\0' && strcmp(end, "B") != 0 && strcmp(end, "iB") != 0)
-            return false;
-    }
-    *size = number;
-    return number != 0;
-}
-
-static bool take_size(const struct cli_options *options, const char *value, uint64_t *size) {
-    if (read_size(value, size))
-        return true;
-    cli_usage_error(options->command_name,
-                    "'%s' is not a size (a whole number of bytes above 0, or with K, M, G or T, "
-                    "like 64M)",
-                    value);
-    return false;
-}
-
-static bool take_member_recipe(struct cli_options *options, const char *value) {
-    const char *equals = strrchr(value, '=');
-    if (equals == NULL || equals == value || equals[1] == '\0') {
-        cli_usage_error(options->command_name, "'%s' is not PATTERN=RECIPE, like '*.tflite=fp16'",
-                        value);
-        return false;
-    }
-    options->member_recipes[options->member_recipe_count++] = value;
-    return true;
-}
-
 static bool apply(struct cli_options *options, const struct option *option, const char *value) {
-    const char *end;
-    uint64_t number;
-    switch (option->id) {
-    case OPTION_OUTPUT:
-        options->output = value;
+    void *place = (char *)options + option->place;
+    struct cli_list *list = place;
+    const char **text = place;
+    int *verbosity = place;
+    if (option->read != NULL && !option->read(value, option->kind == OPTION_LIST ? NULL : place)) {
+        cli_usage_error(options->command_name, "'%s' is not %s", value, option->wanted);
+        return false;
+    }
+    switch (option->kind) {
+    case OPTION_FLAG:
+        *(bool *)place = true;
         break;
-    case OPTION_RECIPE:
-        options->recipe = value;
-        break;
-    case OPTION_THREADS:
-        if (!read_number(value, &end, &number) || *end != '\0' || number > 1024) {
-            cli_usage_error(options->command_name,
-                            "'%s' is not a number of threads (0 to 1024; 0: one for each "
-                            "processor)",
-                            value);
+    case OPTION_ONCE:
+        if (*text != NULL) {
+            cli_usage_error(options->command_name, "one --%s at a time: '%s' or '%s'?",
+                            option->name, *text, value);
             return false;
         }
-        options->threads = (uint32_t)number;
+        *text = value;
         break;
-    case OPTION_MAX_MEMORY:
-        return take_size(options, value, &options->max_memory);
-    case OPTION_MAX_OUTPUT:
-        return take_size(options, value, &options->max_output);
-    case OPTION_MEMBER:
-        return take_member_recipe(options, value);
-    case OPTION_KEEP_STORAGE:
-        options->keep_storage = true;
-        break;
-    case OPTION_EXTRACT:
-        if (options->extract != NULL) {
-            cli_usage_error(options->command_name, "one member at a time: '%s' or '%s'?",
-                            options->extract, value);
-            return false;
-        }
-        options->extract = value;
-        break;
-    case OPTION_ONLY:
-        options->only = value;
-        break;
-    case OPTION_TARGET:
-        options->target = value;
+    case OPTION_TEXT:
+        *text = value;
         break;
     case OPTION_LIST:
-        options->list = true;
+        list->items[list->count++] = value;
         break;
-    case OPTION_JSON:
-        options->json = true;
-        break;
-    case OPTION_DRY_RUN:
-        options->dry_run = true;
+    case OPTION_VALUE:
         break;
     case OPTION_QUIET:
-        options->verbosity = -1;
+        *verbosity = -1;
         break;
-    case OPTION_VERBOSE:
-        options->verbosity = options->verbosity > 0 ? 2 : 1;
-        break;
-    case OPTION_FORCE:
-        options->force = true;
-        break;
-    case OPTION_HELP:
-        options->help = true;
+    case OPTION_LOUDER:
+        *verbosity = *verbosity > 0 ? 2 : 1;
         break;
     }
     return true;
@@ -207,9 +148,9 @@ static const char *next_word(struct words *words) {
 /* `value` is what came with the option, or NULL. */
 static bool take(struct cli_options *options, const struct option *option, const char *shown,
                  const char *value, struct words *words) {
-    if (option->takes_value && value == NULL)
+    if (takes_value(option) && value == NULL)
         value = next_word(words);
-    if (option->takes_value && (value == NULL || *value == '\0')) {
+    if (takes_value(option) && (value == NULL || *value == '\0')) {
         cli_usage_error(options->command_name, "option %s needs a value", shown);
         return false;
     }
@@ -228,7 +169,7 @@ static bool take_long(struct cli_options *options, const char *word, struct word
             (option->commands & options->command) == 0)
             continue;
         snprintf(shown, sizeof shown, "--%s", option->name);
-        if (value != NULL && !option->takes_value) {
+        if (value != NULL && !takes_value(option)) {
             cli_usage_error(options->command_name, "option %s takes no value", shown);
             return false;
         }
@@ -251,7 +192,7 @@ static bool take_short(struct cli_options *options, const char *word, struct wor
             return false;
         }
         const char shown[3] = {'-', *at, '\0'};
-        if (option->takes_value)
+        if (takes_value(option))
             return take(options, option, shown, at[1] != '\0' ? at + 1 : NULL, words);
         if (!take(options, option, shown, NULL, words))
             return false;
@@ -264,10 +205,14 @@ static bool take_operand(struct cli_options *options, const char *word) {
         cli_usage_error(options->command_name, "takes no file, but got '%s'", word);
         return false;
     }
-    if (options->input != NULL) {
-        cli_usage_error(options->command_name, "takes one model, but got '%s' and '%s'%s",
-                        options->input, word,
-                        options->command != CLI_INSPECT ? " (the output goes behind -o)" : "");
+    if (options->command == CLI_VERIFY && options->other != NULL) {
+        cli_usage_error(options->command_name, "takes two models, but got '%s' as well", word);
+        return false;
+    }
+    if (options->command != CLI_VERIFY && options->input != NULL) {
+        cli_usage_error(
+            options->command_name, "takes one model, but got '%s' and '%s'%s", options->input, word,
+            options->command & (CLI_QUANTIZE | CLI_REWRITE) ? " (the output goes behind -o)" : "");
         return false;
     }
     if (strcmp(word, "-") == 0) {
@@ -275,7 +220,10 @@ static bool take_operand(struct cli_options *options, const char *word) {
                         "a model can't come from standard input; name its file");
         return false;
     }
-    options->input = word;
+    if (options->input == NULL)
+        options->input = word;
+    else
+        options->other = word;
     return true;
 }
 
@@ -287,9 +235,14 @@ static bool is_complete(const struct cli_options *options) {
                         "which model? Give the path of a .tflite, .task or .litertlm file");
         return false;
     }
-    if (options->command != CLI_INSPECT && options->output == NULL && !options->dry_run) {
+    if ((options->command & (CLI_QUANTIZE | CLI_REWRITE)) != 0 && options->output == NULL &&
+        !options->dry_run) {
         cli_usage_error(options->command_name,
                         "no output given: add -o OUTPUT, or --dry-run to see what it would be");
+        return false;
+    }
+    if (options->command == CLI_VERIFY && options->other == NULL) {
+        cli_usage_error(options->command_name, "compare it with which model? Give two paths");
         return false;
     }
     if (options->command == CLI_INSPECT && options->extract == NULL && options->output != NULL) {
@@ -301,15 +254,16 @@ static bool is_complete(const struct cli_options *options) {
 }
 
 void cli_options_free(struct cli_options *options) {
-    free(options->member_recipes);
-    options->member_recipes = NULL;
+    free(options->member_recipes.items);
+    free(options->data.items);
 }
 
 bool cli_parse(struct cli_options *options, int count, char **words) {
     struct words rest = {.words = words, .count = count};
     bool only_operands = false;
-    options->member_recipes = calloc((size_t)count + 1, sizeof *options->member_recipes);
-    if (options->member_recipes == NULL) {
+    options->member_recipes.items = calloc((size_t)count + 1, sizeof(const char *));
+    options->data.items = calloc((size_t)count + 1, sizeof(const char *));
+    if (options->member_recipes.items == NULL || options->data.items == NULL) {
         fputs("tfquant: out of memory\n", stderr);
         return false;
     }

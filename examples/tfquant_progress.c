@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tfquant_cli.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,8 @@ static uint64_t now_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void cli_progress_start(struct cli_progress *progress, bool show) {
-    *progress = (struct cli_progress){.show = show, .last_ms = now_ms()};
+void cli_progress_start(struct cli_progress *progress, bool show, const char *unit) {
+    *progress = (struct cli_progress){.show = show, .unit = unit, .last_ms = now_ms()};
     /* Calls go on after the first signal; a second one acts as it would without us. */
     struct sigaction action = {.sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
     action.sa_handler = note_signal;
@@ -44,8 +45,12 @@ static void draw(struct cli_progress *progress, uint64_t done, uint64_t total) {
     memset(bar, '#', (size_t)filled);
     memset(bar + filled, '.', (size_t)(CELLS - filled));
     bar[CELLS] = '\0';
-    const int width = fprintf(stderr, "\r%s %3d%%  %s of %s", bar, (int)(part * 100),
-                              cli_format_size(done).text, cli_format_size(total).text);
+    const int percent = (int)(part * 100);
+    const int width = progress->unit != NULL
+                          ? fprintf(stderr, "\r%s %3d%%  %" PRIu64 " of %" PRIu64 " %s", bar,
+                                    percent, done, total, progress->unit)
+                          : fprintf(stderr, "\r%s %3d%%  %s of %s", bar, percent,
+                                    cli_format_size(done).text, cli_format_size(total).text);
     if (width < progress->width)
         fprintf(stderr, "%*s", progress->width - width, "");
     progress->width = width > 0 ? width : 0;

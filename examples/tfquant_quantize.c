@@ -11,6 +11,7 @@ struct quantize_run {
     const struct cli_options *options;
     FILE *report_file; /* standard output, unless the model goes there */
     struct cli_choices choices;
+    struct cli_data data;
     tq_model *source;
     tq_model *result;
     struct thread_runner *threads;
@@ -42,6 +43,10 @@ static tq_status save_stream(struct quantize_run *run, const tq_save_options *sa
     return status;
 }
 
+static bool shows_progress(const struct cli_options *options) {
+    return options->verbosity >= 0 && isatty(STDERR_FILENO);
+}
+
 static tq_status save(struct quantize_run *run) {
     const struct cli_options *options = run->options;
     struct cli_progress progress;
@@ -54,7 +59,7 @@ static tq_status save(struct quantize_run *run) {
     save.progress = cli_progress_report;
     save.progress_opaque = &progress;
 
-    cli_progress_start(&progress, options->verbosity >= 0 && isatty(STDERR_FILENO));
+    cli_progress_start(&progress, shows_progress(options), NULL);
     if (options->dry_run)
         status = tq_save_sink(run->result, NULL, &save, &run->error);
     else if (is_stream(options) || is_special(options->output))
@@ -111,6 +116,11 @@ static void warn(const struct quantize_run *run, const struct cli_outcome *outco
     const tq_report_totals totals = cli_totals(run->result);
     const bool larger = !outcome->copies && totals.file_bytes_after > totals.file_bytes_before;
     const bool several = outcome->choices->count != 0;
+    if (totals.goal == TQ_GOAL_MISSED) {
+        fputs("tfquant: ", stderr);
+        cli_print_name(stderr, run->options->input, 0);
+        fputs(": the goal is missed; nearer to it was not possible\n", stderr);
+    }
     if (!unchanged && !larger)
         return;
     fputs("tfquant: ", stderr);
@@ -154,31 +164,65 @@ static bool only_copies(const struct cli_outcome *outcome, struct cli_choices *c
     return !cli_each_member(outcome->result, is_to_be_changed, choices);
 }
 
+/* In bytes, of the whole file; 0: none. */
+static uint64_t target_size(const struct quantize_run *run) {
+    const struct cli_target_size *size = &run->options->target_size;
+    tq_model_info info = {.struct_size = sizeof info};
+    if (size->percent == 0 || tq_get_model_info(run->source, &info) != TQ_OK)
+        return size->bytes;
+    const uint64_t bytes = (uint64_t)((double)info.file_size * size->percent / 100);
+    return bytes != 0 ? bytes : 1;
+}
+
 static tq_status make_result(struct quantize_run *run) {
+    const struct cli_options *options = run->options;
+    struct cli_progress progress;
     tq_quantize_options quantize = TQ_QUANTIZE_OPTIONS_INIT;
-    if (run->options->keep_storage)
+    if (options->keep_storage)
         quantize.flags |= TQ_QUANTIZE_KEEP_STORAGE;
     quantize.member_recipes = run->choices.member_recipes;
     quantize.n_member_recipes = run->choices.count;
-    return tq_quantize(run->source, run->choices.rest.recipe, &quantize, &run->result, &run->error);
+    quantize.effort = options->effort;
+    quantize.target = options->target;
+    quantize.stats = run->data.stats;
+    quantize.n_stats = run->data.count;
+    quantize.target_size = target_size(run);
+    quantize.min_snr_db = options->min_snr_db;
+    if (run->threads != NULL)
+        quantize.runner = thread_runner_interface(run->threads);
+    quantize.progress = cli_progress_report;
+    quantize.progress_opaque = &progress;
+
+    cli_progress_start(&progress, shows_progress(options), "steps");
+    const tq_status status =
+        tq_quantize(run->source, run->choices.rest.recipe, &quantize, &run->result, &run->error);
+    cli_progress_stop(&progress);
+    return status;
+}
+
+/* What may be wrong is that a pattern fits no model: names some. */
+static enum cli_exit failed_for_models(const struct quantize_run *run) {
+    failed(run, run->options->input);
+    if (run->error.status == TQ_ERR_INVALID_ARGUMENT && !run->options->json &&
+        cli_format(run->source) != TQ_FORMAT_TFLITE)
+        cli_suggest(run->source, "", true);
+    return CLI_ERROR;
 }
 
 static enum cli_exit quantize(struct quantize_run *run) {
     const struct cli_options *options = run->options;
     struct cli_outcome outcome = {
         .choices = &run->choices,
+        .data = &run->data,
         .target = is_stream(options) ? "standard output" : options->output,
     };
     struct stat file;
     if (cli_load(options, &run->source, &run->error) != TQ_OK)
         return failed(run, options->input);
-    if (make_result(run) != TQ_OK) {
-        failed(run, options->input);
-        if (run->error.status == TQ_ERR_INVALID_ARGUMENT && run->choices.count != 0 &&
-            !options->json)
-            cli_suggest(run->source, "", true); /* a pattern fits no model */
-        return CLI_ERROR;
-    }
+    if (cli_gather(options, run->source, &run->data, &run->error) != TQ_OK)
+        return run->data.culprit != NULL ? failed(run, run->data.culprit) : failed_for_models(run);
+    if (make_result(run) != TQ_OK)
+        return failed_for_models(run);
     outcome.result = run->result;
     outcome.recipe = cli_format(run->result) == TQ_FORMAT_TFLITE ? cli_chosen(&run->choices, "")
                                                                  : run->choices.rest.recipe_name;
@@ -223,6 +267,7 @@ enum cli_exit cli_quantize(const struct cli_options *options) {
     }
     thread_runner_free(run.threads);
     tq_model_free(run.result);
+    cli_data_free(&run.data);
     tq_model_free(run.source);
     cli_choices_free(&run.choices);
     return result;

@@ -84,6 +84,10 @@ static void print_entry(FILE *file, const tq_report_entry *entry, bool verbose) 
             fprintf(file, ", %.1f dB", entry->snr_db);
         else if (isinf(entry->snr_db))
             fputs(", exact", file);
+        if (isfinite(entry->output_snr_db))
+            fprintf(file, ", output %.1f dB", entry->output_snr_db);
+        if (entry->is_dynamic)
+            fputs(", dynamic", file);
     }
     if (entry->reason != TQ_REASON_NONE)
         fprintf(file, ": %s", tq_reason_text(entry->reason));
@@ -179,19 +183,24 @@ static void print_kept(const tq_report *report, FILE *file) {
     }
 }
 
-static void print_model(const tq_model *model, const char *recipe, bool copies, bool verbose,
-                        FILE *file) {
+/* `path` is that in its bundle; of a .tflite "". */
+static void print_model(const struct cli_options *options, const struct cli_outcome *outcome,
+                        const tq_model *model, const char *path, FILE *file) {
     const tq_report *report = tq_model_report(model);
-    print_entries(report, cli_totals(model).constants, verbose, file);
-    fprintf(file, "\n%-12s %s\n", "recipe", recipe);
-    print_totals(model, copies, file);
+    const bool is_member = model != outcome->result;
+    print_entries(report, cli_totals(model).constants, options->verbosity > 0, file);
+    fprintf(file, "\n%-12s %s\n", "recipe",
+            is_member ? cli_chosen(outcome->choices, path) : outcome->recipe);
+    /* A member that does not change is not written anew, as a single model by 'none' is. */
+    print_totals(model, outcome->copies && !is_member, file);
+    cli_print_run(options, model, cli_data_sets(outcome->data, path), file);
     print_kept(report, file);
 }
 
 struct bundle_report {
+    const struct cli_options *options;
     const struct cli_outcome *outcome;
     FILE *file;
-    bool verbose;
     uint32_t models;
     uint32_t shown;
 };
@@ -204,29 +213,28 @@ static bool print_member(void *opaque, const struct cli_member *member) {
     fprintf(bundle->file, "model %" PRIu32 " of %" PRIu32 ": ", bundle->shown, bundle->models);
     cli_print_name(bundle->file, member->info.path, 0);
     putc('\n', bundle->file);
-    /* One that does not change is not written anew, as a single model by 'none' is. */
-    print_model(member->model, cli_chosen(bundle->outcome->choices, member->info.path), false,
-                bundle->verbose, bundle->file);
+    print_model(bundle->options, bundle->outcome, member->model, member->info.path, bundle->file);
     putc('\n', bundle->file);
     return false;
 }
 
-static void print_bundle(const struct cli_outcome *outcome, bool verbose, FILE *file) {
+static void print_bundle(const struct cli_options *options, const struct cli_outcome *outcome,
+                         FILE *file) {
     const struct cli_model_count count = cli_count_models(outcome->result);
-    struct bundle_report bundle = {outcome, file, verbose, count.models, 0};
+    struct bundle_report bundle = {options, outcome, file, count.models, 0};
     cli_each_member(outcome->result, print_member, &bundle);
     fprintf(file, "%s\n%-12s %" PRIu32 " of %" PRIu32 " changed\n",
             cli_format_text(cli_format(outcome->result)), "models", count.changed, count.models);
     print_totals(outcome->result, outcome->copies, file);
+    cli_print_run(options, outcome->result, cli_data_sets(outcome->data, NULL), file);
 }
 
 void cli_print_report(const struct cli_options *options, const struct cli_outcome *outcome,
                       FILE *file) {
-    const bool verbose = options->verbosity > 0;
     if (cli_format(outcome->result) == TQ_FORMAT_TFLITE)
-        print_model(outcome->result, outcome->recipe, outcome->copies, verbose, file);
+        print_model(options, outcome, outcome->result, "", file);
     else
-        print_bundle(outcome, verbose, file);
+        print_bundle(options, outcome, file);
     if (outcome->written) {
         fprintf(file, "%-12s ", "written to");
         cli_print_name(file, outcome->target, 0);

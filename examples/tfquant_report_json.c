@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tfquant_cli.h"
+#include "tfquant_values.h"
 
 #include <math.h>
 
@@ -34,6 +35,9 @@ static void json_entry(struct json_out *json, uint32_t index, const tq_report_en
     json_put_uint(json, "bytes_after", entry->bytes_after);
     json_put_double(json, "snr_db", entry->snr_db);
     json_put_bool(json, "exact", isinf(entry->snr_db) && entry->snr_db > 0);
+    json_put_double(json, "output_snr_db", entry->output_snr_db);
+    json_put_uint(json, "runtime_bytes", entry->runtime_bytes);
+    json_put_bool(json, "is_dynamic", entry->is_dynamic != 0);
     json_close(json, '}');
 }
 
@@ -57,6 +61,14 @@ static void json_totals(struct json_out *json, const tq_report_totals *totals,
     json_put_double(json, "ratio",
                     (double)totals->file_bytes_after / (double)totals->file_bytes_before);
     json_put_double(json, "mean_snr_db", totals->mean_snr_db);
+    json_put_double(json, "output_snr_db", totals->output_snr_db);
+    json_put_double(json, "plain_output_snr_db", totals->plain_output_snr_db);
+    json_put_string(json, "goal", cli_goal_name(totals->goal));
+    json_put_uint(json, "layers", totals->layers);
+    json_put_uint(json, "known_layers", totals->known_layers);
+    json_put_string(json, "refusal", totals->refusal != NULL ? totals->refusal : "");
+    json_put_uint(json, "runtime_bytes_before", totals->runtime_bytes_before);
+    json_put_uint(json, "runtime_bytes_after", totals->runtime_bytes_after);
     json_close(json, '}');
 }
 
@@ -93,7 +105,7 @@ static void json_model(struct json_out *json, const tq_model *model) {
 
 struct json_bundle {
     struct json_out *json;
-    const struct cli_choices *choices;
+    const struct cli_outcome *outcome;
 };
 
 static bool json_member(void *opaque, const struct cli_member *member) {
@@ -103,7 +115,8 @@ static bool json_member(void *opaque, const struct cli_member *member) {
         return false;
     json_open(json, '{');
     json_put_string(json, "path", member->info.path);
-    json_put_string(json, "recipe", cli_chosen(bundle->choices, member->info.path));
+    json_put_string(json, "recipe", cli_chosen(bundle->outcome->choices, member->info.path));
+    json_put_uint(json, "data_sets", cli_data_sets(bundle->outcome->data, member->info.path));
     json_put_bool(json, "changed", cli_totals(member->model).changed != 0);
     json_model(json, member->model);
     json_close(json, '}');
@@ -113,7 +126,7 @@ static bool json_member(void *opaque, const struct cli_member *member) {
 static void json_bundle(struct json_out *json, const struct cli_outcome *outcome) {
     const tq_report_totals totals = cli_totals(outcome->result);
     const struct cli_model_count count = cli_count_models(outcome->result);
-    struct json_bundle bundle = {json, outcome->choices};
+    struct json_bundle bundle = {json, outcome};
     json_totals(json, &totals, &count);
     json_key(json, "members");
     json_open(json, '[');
@@ -134,6 +147,9 @@ void cli_json_report(const struct cli_options *options, const struct cli_outcome
         json_null(&json);
     json_put_string(&json, "format", cli_format_name(format));
     json_put_string(&json, "recipe", outcome->recipe);
+    json_put_string(&json, "effort", value_effort_name(options->effort));
+    json_put_string(&json, "target", value_target_name(options->target));
+    json_put_uint(&json, "data_sets", cli_data_sets(outcome->data, NULL));
     json_put_bool(&json, "dry_run", options->dry_run);
     json_put_bool(&json, "changed", cli_totals(outcome->result).changed != 0);
     json_put_bool(&json, "written", outcome->written);

@@ -2,6 +2,7 @@
 #include "tfquant_cli.h"
 
 #include "tfquant_output.h"
+#include "tfquant_values.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,23 +17,9 @@ struct rewrite_run {
     char *words;        /* of --only, cut at the commas */
     const char **names; /* in them; NULL: the default ones */
     uint32_t n_names;
-    uint32_t target;
     bool written;
     tq_error error;
 };
-
-static const struct {
-    const char *name;
-    uint32_t target;
-} targets[] = {
-    {"xnnpack", TQ_TARGET_XNNPACK},
-    {"gpu", TQ_TARGET_GPU},
-    {"litert", TQ_TARGET_LITERT},
-    {"nnapi", TQ_TARGET_NNAPI},
-    {"tflite-micro", TQ_TARGET_TFLITE_MICRO},
-    {"int8-only", TQ_TARGET_INT8_ONLY},
-};
-enum { TARGETS = sizeof targets / sizeof targets[0] };
 
 /* --- the list --- */
 
@@ -106,22 +93,6 @@ static enum cli_exit read_names(struct rewrite_run *run) {
     if (run->n_names == 0)
         return cli_usage_error("rewrite", "--only names nothing; --list shows what there is");
     return CLI_DONE;
-}
-
-static enum cli_exit read_target(struct rewrite_run *run) {
-    const char *name = run->options->target;
-    for (int i = 0; name != NULL && i < TARGETS; i++) {
-        if (strcmp(targets[i].name, name) == 0) {
-            run->target = targets[i].target;
-            return CLI_DONE;
-        }
-    }
-    if (name == NULL)
-        return CLI_DONE;
-    return cli_usage_error("rewrite",
-                           "there is no target '%s'; known are xnnpack, gpu, litert, nnapi, "
-                           "tflite-micro and int8-only",
-                           name);
 }
 
 /* --- what was done --- */
@@ -207,7 +178,7 @@ static void print_json(const struct rewrite_run *run, uint32_t count) {
         json_string(&json, run->options->output);
     else
         json_null(&json);
-    json_put_string(&json, "target", targets[run->target].name);
+    json_put_string(&json, "target", value_target_name(run->options->target));
     json_put_bool(&json, "dry_run", run->options->dry_run);
     json_put_bool(&json, "changed", count != 0);
     json_put_bool(&json, "written", run->written);
@@ -273,7 +244,7 @@ static enum cli_exit failed(const struct rewrite_run *run, const char *path) {
 static enum cli_exit rewrite(struct rewrite_run *run) {
     const struct cli_options *options = run->options;
     tq_rewrite_options what = TQ_REWRITE_OPTIONS_INIT;
-    what.target = run->target;
+    what.target = run->options->target;
     what.names = run->names;
     what.n_names = run->n_names;
     if (cli_load(options, &run->source, &run->error) != TQ_OK ||
@@ -299,8 +270,6 @@ enum cli_exit cli_rewrite(const struct cli_options *options) {
     if (streams && (isatty(STDOUT_FILENO) || stdout_is_file(options->input)))
         return cli_usage_error("rewrite", "the model can't go there; name a file behind -o");
     enum cli_exit result = read_names(&run);
-    if (result == CLI_DONE)
-        result = read_target(&run);
     if (result == CLI_DONE)
         result = rewrite(&run);
     tq_model_free(run.result);

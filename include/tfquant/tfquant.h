@@ -248,12 +248,13 @@ typedef struct tq_tensor_info {
     uint32_t buffer;
     uint32_t is_variable;
     uint32_t is_sparse;
-    uint32_t scales;     /* quantization scales: 0, 1, or one per channel */
+    uint32_t scales;     /* quantization scales: 0, 1, one per channel or one per block */
     uint64_t bytes;      /* of constant data; 0: not a constant */
     int32_t channel_dim; /* quantized dimension */
-    uint32_t reserved;
-    const float *scale;        /* `scales` values; NULL where there are none, and,
-                                  before saving, where they are not computed yet */
+    uint32_t block_size; /* weights in a row with one scale, where scales are per block; else 0 */
+    const float *scale;  /* `scales` values; NULL where there are none, where they are a tensor
+                            of their own (per block), and, before saving, where they are not
+                            computed yet */
     const int64_t *zero_point; /* `scales` values, or NULL */
 } tq_tensor_info;
 
@@ -377,6 +378,39 @@ typedef struct tq_array {
     int32_t type; /* TensorType: FLOAT32, INT32, INT64 or BOOL */
 } tq_array;
 
+typedef struct tq_stats_options {
+    uint32_t struct_size;
+    uint32_t subgraph; /* whose inputs are given; 0: the main one */
+} tq_stats_options;
+#define TQ_STATS_OPTIONS_INIT                                                                      \
+    { sizeof(tq_stats_options), 0 }
+
+/* For a model that was loaded (of a bundle: for one of its members); `options` may be NULL. It
+ * keeps what it needs of the model, which may be freed before it. TQ_ERR_UNSUPPORTED: this library
+ * was built without what runs models. */
+TQ_API tq_status tq_stats_create(const tq_model *model, const tq_stats_options *options,
+                                 tq_stats **stats, tq_error *error);
+/* Runs the model on one set of inputs, in the order of the subgraph's inputs, with the subgraph's
+ * types, and shapes but for dynamic dimensions. Nothing of the arrays is kept but statistics, and
+ * copies of the first few sets, to judge results by. What can't be run is left out: see
+ * tq_stats_info. Not from two threads at once. */
+TQ_API tq_status tq_stats_add(tq_stats *stats, const tq_array *inputs, uint32_t n_inputs,
+                              tq_error *error);
+
+typedef struct tq_stats_info {
+    uint32_t struct_size;
+    uint32_t sets;       /* of inputs that were added */
+    uint32_t layers;     /* operators with weights */
+    uint32_t known;      /* of these, with statistics */
+    uint32_t operators;  /* of the subgraph */
+    uint32_t refused;    /* of these, that can't be run */
+    const char *refusal; /* why the first of them can't; "": there is none */
+} tq_stats_info;
+TQ_API tq_status tq_get_stats_info(const tq_stats *stats, tq_stats_info *info);
+
+/* NULL is allowed. */
+TQ_API void tq_stats_free(tq_stats *stats);
+
 /* ------------------------------------------------------------ quantize -- */
 
 /* A recipe for some models of a bundle. In `pattern` a '*' stands for any bytes, '/'
@@ -420,16 +454,17 @@ typedef struct tq_quantize_options {
                                                `recipe` where none does. A pattern that
                                                fits no model: TQ_ERR_INVALID_ARGUMENT */
     uint32_t n_member_recipes;
-    uint32_t effort;              /* TQ_EFFORT_... */
-    uint32_t target;              /* TQ_TARGET_... */
-    uint32_t n_stats;             /* length of `stats` */
-    const tq_stats *const *stats; /* each for the model that it was made from; a model
-                                     without any runs on synthetic inputs */
-    uint64_t target_size;         /* bytes of the whole file that are not to be exceeded:
-                                     the most accurate result that fits. 0: none */
-    double min_snr_db;            /* of the worst output, as far as the library can tell:
-                                     the smallest result that has it. 0: none */
-    tq_progress progress;         /* NULL: none; counts steps, not bytes */
+    uint32_t effort;        /* TQ_EFFORT_... */
+    uint32_t target;        /* TQ_TARGET_... */
+    uint32_t n_stats;       /* length of `stats` */
+    tq_stats *const *stats; /* each for the model that it was made from, and ended
+                               by this: nothing can be added then. A model
+                               without any runs on synthetic inputs */
+    uint64_t target_size;   /* bytes of the whole file that are not to be exceeded:
+                               the most accurate result that fits. 0: none */
+    double min_snr_db;      /* of the worst output, as far as the library can tell:
+                               the smallest result that has it. 0: none */
+    tq_progress progress;   /* NULL: none; counts steps, not bytes */
     void *progress_opaque;
     const tq_runner *runner; /* NULL: all in the calling thread */
 } tq_quantize_options;
@@ -469,7 +504,7 @@ enum {
     TQ_REASON_COMPOSITE = 9,          /* inside a composite's decomposition */
     TQ_REASON_RUNTIME_REFUSES = 10,   /* the runtime has no kernel for the result */
     TQ_REASON_NOT_FINITE = 11,        /* NaN or infinity among the values */
-    TQ_REASON_OUT_OF_RANGE = 12,      /* values beyond float16 */
+    TQ_REASON_OUT_OF_RANGE = 12,      /* values, or scales of blocks, beyond float16 */
     TQ_REASON_SPARSE_IS_SMALLER = 13, /* the sparse form is smaller than any result */
     TQ_REASON_UNUSED = 14,            /* no operator reads it */
     TQ_REASON_BAD_SIZE = 15,          /* its buffer does not hold its shape */
@@ -506,7 +541,7 @@ typedef struct tq_report_entry {
     int32_t to_type;
     uint32_t from_sparse;
     uint32_t to_sparse;
-    uint32_t scales; /* of the result: 0, 1, or one per channel */
+    uint32_t scales; /* of the result: 0, 1, one per channel or one per block */
     uint64_t elements;
     uint64_t bytes_before; /* data, scales, zero points, sparse indices */
     uint64_t bytes_after;
@@ -591,6 +626,115 @@ TQ_API tq_status tq_save_sink(tq_model *model, const tq_sink *sink, const tq_sav
 TQ_API tq_status tq_save_memory(tq_model *model, const tq_save_options *options, void **data,
                                 uint64_t *size, tq_error *error);
 TQ_API void tq_memory_free(const tq_model *model, void *data, uint64_t size);
+
+/* -------------------------------------------------------------- verify -- */
+/*
+ * Two models side by side on the same inputs: how far outputs and layers of the one are from those
+ * of the other, and which layer brings the error in. Both run in the library's own executor, which
+ * computes with quantized weights as the runtime does. What that can't run (custom operators,
+ * control flow, quantized activations), and what depends on it, is skipped in both.
+ *
+ * The graphs may differ in how constants are stored, in indices, and in operators that have no
+ * counterpart. Layers are outputs of operators: those with the same name, shape and type in
+ * both belong together where no other has that name, and between them those with the same operators
+ * in the same order.
+ */
+typedef struct tq_verification tq_verification;
+
+typedef struct tq_verify_options {
+    uint32_t struct_size;
+    uint32_t n_sets;        /* inputs to run on; 0: 8 synthetic ones */
+    const tq_array *inputs; /* n_sets times one for each graph input, in the graph's order; NULL:
+                               synthetic ones */
+    const char *signature;  /* key of the one to run; NULL: all that there are. A model with
+                               several wants it with `inputs` */
+    double low, high;       /* black and white of synthetic pictures; both 0: as the metadata
+                               say, else one half of the pictures from 0 to 1 and one from
+                               -1 to 1, of which that with more error counts */
+    uint32_t seed;          /* of synthetic inputs; 0: one that no recipe uses */
+    uint32_t n_trials;      /* layers that are tried alone, those with most error of their own;
+                               0: 32 */
+    tq_progress progress;   /* NULL: none; counts steps, not bytes */
+    void *progress_opaque;
+} tq_verify_options;
+#define TQ_VERIFY_OPTIONS_INIT                                                                     \
+    { sizeof(tq_verify_options), 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL }
+
+typedef struct tq_verification_info {
+    uint32_t struct_size;
+    uint32_t n_sets;
+    uint32_t outputs; /* of all subgraphs that ran, compared or not */
+    uint32_t layers;
+    uint32_t compared_outputs;
+    uint32_t compared_layers;
+    int32_t worst_output; /* index: the lowest snr_db; TQ_NO_INDEX: none was compared, or of no
+                             floats. Outputs of a single number only if there is no other */
+    int32_t entry_layer;  /* index: most of the error in worst_output enters there, as far as
+                             trials tell; if none could be made, the layer with most error of
+                             its own. TQ_NO_INDEX: there is no error in it */
+    uint32_t unmatched;   /* layers without a counterpart */
+    uint32_t other_unmatched;
+    uint32_t skipped; /* operators that were not run */
+    uint32_t other_skipped;
+    const char *refusal; /* why the first of these was not; "": none */
+} tq_verification_info;
+
+/* An output or a layer. Numbers are over all inputs (but see tq_verify_options.low); elements that
+ * are NaN or infinite in both are left out. NaN where there is nothing to say. */
+typedef struct tq_comparison {
+    uint32_t struct_size;
+    uint32_t sets;     /* inputs that it was compared on; 0: it was not */
+    uint32_t subgraph; /* indices as in the reference, then as in the other model */
+    int32_t op;        /* TQ_NO_INDEX: of an output that no operator makes */
+    int32_t tensor;
+    uint32_t other_subgraph;
+    int32_t other_op;
+    int32_t other_tensor;
+    int32_t output;       /* position among the outputs of its subgraph; of a layer TQ_NO_INDEX */
+    int32_t builtin_code; /* of op */
+    const char *name;
+    const char *op_name; /* "" without operator */
+    const char *other_op_name;
+    const int32_t *shape; /* of the last run */
+    uint32_t rank;
+    int32_t type;
+    uint64_t elements;
+    uint64_t differing;     /* elements */
+    uint64_t broken;        /* elements that are finite in one of both only */
+    double snr_db;          /* 10 log10(sum y^2 / sum (y - y')^2); +inf: equal; -inf: something is
+                               broken; NaN: integers that differ */
+    double cosine;          /* of floats */
+    double mean_magnitude;  /* mean |y| */
+    double mean_difference; /* mean |y - y'| */
+    double mean_relative_difference; /* mean |y - y'| / mean |y| */
+    double max_difference;
+    double local_snr_db;  /* of a layer: of its own error, given what the reference gives its
+                             inputs */
+    double output_snr_db; /* of worst_output, had the reference this layer alone from the other
+                             model, on up to two of the inputs; NaN: not tried */
+    double low;  /* black and white of the pictures that these numbers are of, where there were */
+    double high; /* two kinds; else NaN */
+} tq_comparison;
+
+/* `reference` and `other` are models that were loaded, no bundles: those have models in them. Other
+ * inputs or outputs in `other` than in `reference` are TQ_ERR_INVALID_ARGUMENT. Memory is that
+ * of `reference`. TQ_ERR_UNSUPPORTED where the library was built without its executor. `options`
+ * may be NULL. */
+TQ_API tq_status tq_verify(const tq_model *reference, const tq_model *other,
+                           const tq_verify_options *options, tq_verification **verification,
+                           tq_error *error);
+
+/* NULL is allowed. The models may be freed before. */
+TQ_API void tq_verification_free(tq_verification *verification);
+
+TQ_API tq_status tq_get_verification_info(const tq_verification *verification,
+                                          tq_verification_info *info);
+/* index from 0 to tq_verification_info.outputs - 1 */
+TQ_API tq_status tq_get_output_comparison(const tq_verification *verification, uint32_t index,
+                                          tq_comparison *comparison);
+/* index from 0 to tq_verification_info.layers - 1, in the order in which the reference runs */
+TQ_API tq_status tq_get_layer_comparison(const tq_verification *verification, uint32_t index,
+                                         tq_comparison *comparison);
 
 /* ------------------------------------------------------------- rewrite -- */
 /*

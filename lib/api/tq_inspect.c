@@ -46,6 +46,24 @@ static const void *aligned(const tqi_view *view, tqi_vector vector, size_t size)
     return vector.count > 0 && (uintptr_t)at % size == 0 ? at : NULL;
 }
 
+/* Blocks have their scales in a tensor. */
+static void fill_blocks(const tqi_graph *graph, const tqi_subgraph *s, const tqi_tensor *t,
+                        tq_tensor_info *info) {
+    const tqi_view *view = &graph->view;
+    uint32_t details = tqi_get_table(view, t->old_quantization, TQI_QUANT_DETAILS);
+    int32_t named[2];
+    uint64_t count;
+    tqi_details_tensors(view, s, t, named);
+    if (!details || named[0] < 0 ||
+        tqi_get_i8(view, t->old_quantization, TQI_QUANT_DETAILS_TYPE, 0) != TQI_DETAILS_BLOCKWISE)
+        return;
+    int32_t block = tqi_get_i32(view, details, TQI_BLOCKWISE_BLOCK_SIZE, 0);
+    if (block <= 0 || !tqi_tensor_elements(&s->tensors[named[0]], &count) || count > UINT32_MAX)
+        return;
+    info->scales = (uint32_t)count;
+    info->block_size = (uint32_t)block;
+}
+
 tq_status tq_get_tensor_info(const tq_model *model, uint32_t subgraph, uint32_t tensor,
                              tq_tensor_info *info) {
     const tqi_subgraph *s = get_subgraph(model, subgraph);
@@ -67,6 +85,7 @@ tq_status tq_get_tensor_info(const tq_model *model, uint32_t subgraph, uint32_t 
     if (t->quantization) {
         result.scales = t->quantization->count;
         result.channel_dim = t->quantization->dim;
+        result.block_size = t->quantization->block;
         result.scale = model->saved || !model->quantized ? t->quantization->scale : NULL;
     } else if (t->old_quantization) {
         const tqi_view *view = &graph->view;
@@ -78,6 +97,8 @@ tq_status tq_get_tensor_info(const tq_model *model, uint32_t subgraph, uint32_t 
         result.scale = aligned(view, scale, sizeof(float));
         if (zero.count == scale.count)
             result.zero_point = aligned(view, zero, sizeof(int64_t));
+        if (scale.count == 0)
+            fill_blocks(graph, s, t, &result);
     }
     return tqi_fill_struct(info, &result, sizeof result);
 }

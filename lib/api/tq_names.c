@@ -65,7 +65,7 @@ static const struct {
     [TQ_REASON_COMPOSITE] = {"COMPOSITE", "inside the decomposition of a composite"},
     [TQ_REASON_RUNTIME_REFUSES] = {"RUNTIME_REFUSES", "the runtime has no kernel for the result"},
     [TQ_REASON_NOT_FINITE] = {"NOT_FINITE", "holds NaN or infinity"},
-    [TQ_REASON_OUT_OF_RANGE] = {"OUT_OF_RANGE", "holds values beyond float16"},
+    [TQ_REASON_OUT_OF_RANGE] = {"OUT_OF_RANGE", "holds values that float16 does not"},
     [TQ_REASON_SPARSE_IS_SMALLER] = {"SPARSE_IS_SMALLER", "its sparse form is smaller"},
     [TQ_REASON_UNUSED] = {"UNUSED", "no operator reads it"},
     [TQ_REASON_BAD_SIZE] = {"BAD_SIZE", "its buffer does not hold its shape"},

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "api/model.h"
+#include "api/stats.h"
 #include "quantize/refine.h"
 
 tq_status tq_get_recipe_info(uint32_t index, tq_recipe_info *info) {
@@ -154,10 +154,14 @@ static tq_status refine(tq_model *model, const tq_recipe *recipe, const recipe_c
                                   .cpu_flags = model->input->cpu_flags,
                                   .heap = model->input->heap,
                                   .recipe = recipe,
-                                  .effort = choices->options->effort};
+                                  .effort = choices->options->effort,
+                                  .progress = choices->options->progress,
+                                  .progress_opaque = choices->options->progress_opaque};
     model->refinement = (tqi_refinement){.error = NAN, .plain_error = NAN, .refusal = ""};
     if (!recipe->corrects_biases && !recipe->rounds_by_inputs)
         return TQ_OK;
+    TQI_TRY(tqi_stats_find(choices->options->stats, choices->options->n_stats, model->input,
+                           &model->arena, &options.given, error));
     return tqi_refine(&model->refinement, &model->plan, &model->input->graph, &options,
                       &model->arena, error);
 }
@@ -197,11 +201,14 @@ static tq_status read_options(const tq_quantize_options *given, tq_quantize_opti
     if (options->effort > TQ_EFFORT_BEST || options->target > TQ_TARGET_GPU)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_quantize_options.effort or target is none");
-    if (options->target || options->n_stats || options->target_size || options->min_snr_db != 0)
-        return tqi_fail(
-            error, TQ_ERR_UNSUPPORTED,
-            "tq_quantize_options has a target, statistics or a goal, which this version "
-            "does not know");
+    for (uint32_t i = 0; i < options->n_stats; i++)
+        if (!options->stats || !options->stats[i])
+            return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                            "tq_quantize_options.stats lacks one of n_stats");
+    if (options->target || options->target_size || options->min_snr_db != 0)
+        return tqi_fail(error, TQ_ERR_UNSUPPORTED,
+                        "tq_quantize_options has a target or a goal, which this version "
+                        "does not know");
     for (uint32_t i = 0; i < options->n_member_recipes; i++)
         if (!options->member_recipes || !options->member_recipes[i].pattern ||
             !options->member_recipes[i].recipe)

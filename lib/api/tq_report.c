@@ -10,6 +10,7 @@ const tq_report *tq_model_report(const tq_model *model) {
 static uint32_t verdict_of(tqi_action action) {
     switch (action) {
     case TQI_ACTION_DYNAMIC:
+    case TQI_ACTION_DYNAMIC_INT4:
     case TQI_ACTION_WEIGHT_ONLY:
         return TQ_VERDICT_QUANTIZED;
     case TQI_ACTION_FLOAT16:
@@ -51,10 +52,20 @@ static void fill_use(const tq_model *model, const tqi_constant *c, tq_report_ent
     entry->op_name = code->builtin == TQI_OP_CUSTOM ? code->custom : name ? name : "unknown";
 }
 
+static bool is_dynamic(const tqi_decision *decision) {
+    return decision->action == TQI_ACTION_DYNAMIC || decision->action == TQI_ACTION_DYNAMIC_INT4;
+}
+
+static uint32_t scales_of(const tqi_encoder *e) {
+    if (e && e->block)
+        return (uint32_t)(e->elements / e->block);
+    return e && e->scale ? (uint32_t)e->channels : 0;
+}
+
 /* Runtimes unpack what they compute with in float32; integers stay as they are. */
 static uint64_t runtime_bytes(const tqi_graph *graph, const tqi_constant *c,
                               const tqi_decision *decision) {
-    if (decision && decision->action == TQI_ACTION_DYNAMIC)
+    if (decision && is_dynamic(decision))
         return tqi_planned_bytes(graph, c, decision);
     return tqi_is_float(c) ? sizeof(float) * c->elements : c->bytes;
 }
@@ -80,7 +91,7 @@ tq_status tq_get_report_entry(const tq_report *report, uint32_t index, tq_report
         .to_type = e ? e->to_type : c->stored_type,
         .from_sparse = c->sparse,
         .to_sparse = c->sparse && !e,
-        .scales = e && e->scale ? (uint32_t)e->channels : 0,
+        .scales = scales_of(e),
         .elements = c->elements,
         .bytes_before = c->bytes,
         .bytes_after = tqi_planned_bytes(graph, c, decision),
@@ -88,7 +99,7 @@ tq_status tq_get_report_entry(const tq_report *report, uint32_t index, tq_report
         .output_snr_db =
             output_snr(model->refinement.errors ? model->refinement.errors[index] : (double)NAN),
         .runtime_bytes = runtime_bytes(graph, c, decision),
-        .is_dynamic = decision->action == TQI_ACTION_DYNAMIC,
+        .is_dynamic = is_dynamic(decision),
     };
     fill_use(model, c, &result);
     return tqi_fill_struct(entry, &result, sizeof result);
@@ -115,6 +126,8 @@ static uint64_t side_bytes(const tq_model *model, uint32_t index, bool after) {
     const tqi_constant *c = &model->plan.constants.list[index];
     const tqi_graph *graph = &model->input->graph;
     const tqi_encoder *e = model->result.encoders[index];
+    if (after && e && e->block)
+        return 0; /* scales of blocks are data */
     if (after && e)
         return tqi_planned_bytes(graph, c, &model->plan.decisions[index]) - e->producer.size;
     const tqi_tensor *storage = &graph->subgraphs[c->subgraph].tensors[c->storage];

@@ -8,6 +8,12 @@
 
 /* Covariances of longer patches take too long to factor; rarely more patches help. */
 enum { MAX_PATCH = 1280, PATCHES = 6000 };
+/* Nobody knows how many samples will be given: the first few count as all. */
+enum { GIVEN_AT_LEAST = 8, FEWEST_PATCHES = 64 };
+/* However long a run takes. */
+enum { FEWEST_SAMPLES = 4 };
+/* Small models, of a single matrix perhaps, give few patches a run, and run fast. */
+enum { CHEAP_WORK = 100 * 1000 * 1000, MOST_SAMPLES = 256 };
 static const uint64_t GRAM_BUDGET = 192 << 20;
 /* Of samples that are made, beside given ones. */
 static const double SYNTHETIC_WEIGHT = 0.5;
@@ -17,8 +23,7 @@ tq_status tqi_gathering_begin(tqi_gathering *g, const tqi_graph *graph,
                               const tqi_gathering_options *options, tq_error *error) {
     *g = (tqi_gathering){.graph = graph, .subgraph = subgraph, .options = *options};
     tqi_statistics_options wanted = {.max_length = options->grams ? MAX_PATCH : 0,
-                                     .patches_per_run =
-                                         PATCHES / (options->samples ? options->samples : 1),
+                                     .patches_per_run = PATCHES,
                                      .gram_budget = GRAM_BUDGET};
     tqi_exec_options how = {.kernels = options->kernels,
                             .cpu_flags = options->cpu_flags,
@@ -48,8 +53,11 @@ static tq_status observe(void *opaque, const tqi_seen *seen, tq_error *error) {
     return tqi_statistics_observe(&g->statistics, seen->op, seen->inputs, seen->outputs, error);
 }
 
-static tq_status run(tqi_gathering *g, const tqi_sample *sample, tq_error *error) {
+static tq_status run(tqi_gathering *g, const tqi_sample *sample, uint32_t patches,
+                     tq_error *error) {
+    g->statistics.options.patches_per_run = patches > FEWEST_PATCHES ? patches : FEWEST_PATCHES;
     TQI_TRY(tqi_exec_run(g->exec, sample->values, sample->n, observe, g, error));
+    g->work = (double)tqi_exec_work(g->exec);
     g->runs++;
     return TQ_OK;
 }
@@ -101,7 +109,8 @@ tq_status tqi_gathering_add(tqi_gathering *g, const tqi_sample *sample, tq_error
     if (g->finished)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "these statistics are in use: nothing can be added to them");
-    TQI_TRY(run(g, sample, error));
+    uint32_t expected = g->given < GIVEN_AT_LEAST ? GIVEN_AT_LEAST : g->given + 1;
+    TQI_TRY(run(g, sample, PATCHES / expected, error));
     widen_range(g, sample);
     g->given++;
     if (g->n_kept < TQI_KEPT_SAMPLES) {
@@ -113,12 +122,27 @@ tq_status tqi_gathering_add(tqi_gathering *g, const tqi_sample *sample, tq_error
 
 /* ---- samples of our own ---- */
 
+uint32_t tqi_affordable(const tqi_gathering *g, uint32_t count, double work) {
+    uint32_t fewest = FEWEST_SAMPLES / g->ranges.n;
+    if (!(work > 0) || g->runs == 0)
+        return count;
+    double cheap = CHEAP_WORK / (g->work + 1);
+    if (cheap > count)
+        return cheap < MOST_SAMPLES ? (uint32_t)cheap : MOST_SAMPLES;
+    if (!(g->work * count > work))
+        return count;
+    uint32_t can = (uint32_t)(work / g->work);
+    uint32_t most = can > fewest ? can : fewest;
+    return most < count ? most : count;
+}
+
 static tq_status run_range(tqi_gathering *g, tqi_sample *sample, const tqi_input_range *range,
                            uint32_t count, tq_error *error) {
     tqi_synthetic synthetic = {1, *range, 2};
-    for (uint32_t i = 0; i < count; i++) {
+    uint32_t all = count * g->ranges.n;
+    for (uint32_t i = 0; i < tqi_affordable(g, count, g->options.work / g->ranges.n); i++) {
         TQI_TRY(tqi_sample_fill(sample, &synthetic, i, g->options.heap, error));
-        TQI_TRY(run(g, sample, error));
+        TQI_TRY(run(g, sample, PATCHES / all, error));
     }
     double weight = g->given ? SYNTHETIC_WEIGHT : 1;
     return tqi_statistics_end_set(&g->statistics, weight, error);
@@ -130,8 +154,8 @@ tq_status tqi_gathering_finish(tqi_gathering *g, uint32_t count, tq_error *error
         return TQ_OK;
     if (g->given)
         TQI_TRY(tqi_statistics_end_set(&g->statistics, 1, error));
-    TQI_TRY(tqi_sample_open(&sample, g->exec, g->graph->subgraphs[g->subgraph].n_inputs,
-                            g->options.heap, error));
+    TQI_TRY(tqi_sample_open(&sample, g->exec, &g->graph->subgraphs[g->subgraph], g->options.heap,
+                            error));
     tq_status status = TQ_OK;
     for (uint32_t i = 0; i < g->ranges.n && status == TQ_OK; i++)
         status = run_range(g, &sample, &g->ranges.list[i], count / g->ranges.n, error);

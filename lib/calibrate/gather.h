@@ -13,7 +13,8 @@ typedef struct tqi_gathering_options {
     uint32_t cpu_flags;
     tqi_heap *heap;
     bool grams;           /* second moments too */
-    uint32_t samples;     /* that are expected: patches are spread over them */
+    double work;          /* multiplications that runs on samples of our own may take in all, but
+                             for the first few; 0: no limit */
     tq_progress progress; /* between operators, or NULL */
     void *progress_opaque;
 } tqi_gathering_options;
@@ -25,6 +26,7 @@ typedef struct tqi_gathering {
     tqi_exec *exec;
     tqi_statistics statistics;
     uint32_t runs;
+    double work;                       /* multiplications of a run */
     tqi_sample kept[TQI_KEPT_SAMPLES]; /* the first that were given */
     uint32_t n_kept;
     uint32_t given;
@@ -41,6 +43,10 @@ tq_status tqi_gathering_add(tqi_gathering *gathering, const tqi_sample *sample, 
 /* Runs it on `count` samples of the library's, and ends: nothing can be added then. */
 tq_status tqi_gathering_finish(tqi_gathering *gathering, uint32_t count, tq_error *error);
 void tqi_gathering_free(tqi_gathering *gathering);
+
+/* Of `count` runs, those that so many multiplications allow, but a few in any case; before the
+ * first run all. */
+uint32_t tqi_affordable(const tqi_gathering *gathering, uint32_t count, double work);
 
 /* Operators that can't be run, and why the first of them can't. */
 uint32_t tqi_gathering_refused(const tqi_gathering *gathering, const char **why);

@@ -7,9 +7,22 @@
 #include "execute/call.h"
 #include "execute/constant_values.h"
 
-static tq_status open_value(const tqi_exec *exec, uint32_t input, tqi_value *value, tqi_heap *heap,
-                            tq_error *error) {
+/* Dimensions that are open, as a caller might choose them. */
+static void close_dimensions(const tqi_tensor *tensor, int32_t *shape) {
+    enum { SIDE = 224, LENGTH = 32 };
+    bool picture = tensor->rank == 4 && (tensor->shape[3] == 1 || tensor->shape[3] == 3);
+    for (uint32_t i = 0; i < tensor->rank; i++) {
+        bool open = (tensor->signature_rank == tensor->rank && tensor->signature[i] < 0) ||
+                    tensor->shape[i] < 0;
+        shape[i] = !open ? tensor->shape[i] : i == 0 ? 1 : picture ? SIDE : LENGTH;
+    }
+}
+
+static tq_status open_value(const tqi_exec *exec, const tqi_tensor *tensor, uint32_t input,
+                            tqi_value *value, tqi_heap *heap, tq_error *error) {
     tq_status status = tqi_exec_input(exec, input, value, error);
+    if (status == TQ_OK && tensor)
+        close_dimensions(tensor, value->shape);
     if (status == TQ_ERR_UNSUPPORTED) {
         *error = (tq_error)TQ_ERROR_INIT;
         *value = (tqi_value){0};
@@ -19,8 +32,13 @@ static tq_status open_value(const tqi_exec *exec, uint32_t input, tqi_value *val
     return tqi_value_new(heap, value->type, value->rank, value->shape, value, error);
 }
 
-tq_status tqi_sample_open(tqi_sample *sample, const tqi_exec *exec, uint32_t n_inputs,
+static const tqi_tensor *input_tensor(const tqi_subgraph *s, uint32_t input) {
+    return s->inputs[input] < 0 ? NULL : &s->tensors[s->inputs[input]];
+}
+
+tq_status tqi_sample_open(tqi_sample *sample, const tqi_exec *exec, const tqi_subgraph *subgraph,
                           tqi_heap *heap, tq_error *error) {
+    uint32_t n_inputs = subgraph->n_inputs;
     size_t size = n_inputs * sizeof *sample->values;
     *sample = (tqi_sample){tqi_alloc(heap, size), n_inputs};
     if (!sample->values)
@@ -28,7 +46,7 @@ tq_status tqi_sample_open(tqi_sample *sample, const tqi_exec *exec, uint32_t n_i
     memset(sample->values, 0, size);
     tq_status status = TQ_OK;
     for (uint32_t i = 0; i < n_inputs && status == TQ_OK; i++)
-        status = open_value(exec, i, &sample->values[i], heap, error);
+        status = open_value(exec, input_tensor(subgraph, i), i, &sample->values[i], heap, error);
     if (status != TQ_OK)
         tqi_sample_close(sample, heap);
     return status;
@@ -56,10 +74,13 @@ tq_status tqi_ranges_find(tqi_ranges *ranges, const tqi_graph *graph, uint32_t s
     const tqi_subgraph *s = &graph->subgraphs[subgraph];
     *ranges = (tqi_ranges){{unit, both_signs}, 2};
     for (uint32_t i = 0; i < s->n_inputs; i++) {
-        const tqi_tensor *tensor = s->inputs[i] < 0 ? NULL : &s->tensors[s->inputs[i]];
+        const tqi_tensor *tensor = input_tensor(s, i);
         bool known = false;
-        if (!tensor || tensor->type != TQI_TYPE_FLOAT32 ||
-            !tqi_is_picture(tensor->rank, tensor->shape))
+        int32_t shape[4];
+        if (!tensor || tensor->type != TQI_TYPE_FLOAT32 || tensor->rank != 4)
+            continue;
+        close_dimensions(tensor, shape);
+        if (!tqi_is_picture(4, shape))
             continue;
         TQI_TRY(tqi_input_range_find(graph, subgraph, i, heap, &ranges->list[0], &known, error));
         if (known)

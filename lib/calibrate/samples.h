@@ -12,9 +12,9 @@ typedef struct tqi_sample {
     uint32_t n;
 } tqi_sample;
 
-/* Memory for what tqi_exec_input() says; the values are not set. An input that the executor does
- * not cover has no data. */
-tq_status tqi_sample_open(tqi_sample *sample, const tqi_exec *exec, uint32_t n_inputs,
+/* Memory for what tqi_exec_input() says, with dimensions that are open given some size; the values
+ * are not set. An input that the executor does not cover has no data. */
+tq_status tqi_sample_open(tqi_sample *sample, const tqi_exec *exec, const tqi_subgraph *subgraph,
                           tqi_heap *heap, tq_error *error);
 void tqi_sample_close(tqi_sample *sample, tqi_heap *heap);
 /* Synthetic set `number`. */

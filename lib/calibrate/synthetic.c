@@ -149,6 +149,14 @@ static void rectangles(const plane *p, generator r) {
     }
 }
 
+/* Features need have nothing in common with their neighbours. */
+static void white(const plane *p, generator r, float deviation) {
+    const float root = 1.7320508f; /* of 3: uniform values in [-root, root] have deviation 1 */
+    size_t n = plane_size(p);
+    for (size_t i = 0; i < n; i++)
+        p->pixels[i] = deviation * root * (2.0f * unit(&r) - 1.0f);
+}
+
 static void stretch(const plane *p, const tqi_input_range *range) {
     size_t n = plane_size(p);
     for (size_t i = 0; i < n; i += p->channels)
@@ -159,7 +167,12 @@ static void stretch(const plane *p, const tqi_input_range *range) {
 /* ---- values ---- */
 
 bool tqi_is_picture(uint32_t rank, const int32_t *shape) {
-    return rank == 4 && (shape[3] == 1 || shape[3] == 3 || shape[3] == 4);
+    enum { LEAST = 16, LONGEST = 5 }; /* sides, and of the shorter one */
+    if (rank != 4 || (shape[3] != 1 && shape[3] != 3 && shape[3] != 4) || shape[0] > 4)
+        return false;
+    int64_t height = shape[1], width = shape[2];
+    return height >= LEAST && width >= LEAST && height <= LONGEST * width &&
+           width <= LONGEST * height;
 }
 
 static tq_status fill_floats(const tqi_synthetic *s, uint32_t number, tqi_value *value,
@@ -181,8 +194,11 @@ static tq_status fill_floats(const tqi_synthetic *s, uint32_t number, tqi_value 
     uint64_t planes = value->elements / size;
     for (uint64_t i = 0; i < planes; i++, p.pixels += size) {
         generator r = branch(branch((generator){s->seed}, number), (uint32_t)i);
-        if (picture && (number + i) % 2 == 1)
+        bool odd = (number + i) % 2 == 1;
+        if (picture && odd)
             rectangles(&p, r);
+        else if (!picture && (number + i) % 3 > 0)
+            white(&p, r, wave ? 0.25f : 1.0f);
         else
             TQI_TRY(
                 noise(&p, r, picture ? 0.45f : 0.0f, picture || wave ? 0.25f : 1.0f, heap, error));

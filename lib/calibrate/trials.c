@@ -52,7 +52,20 @@ static bool is_measurable(const tqi_value *value) {
     return value->data && value->type == TQI_TYPE_FLOAT32 && value->elements > 0;
 }
 
-static void add_target(tqi_trials *t, int32_t tensor) {
+/* Of a SOFTMAX that is sure of itself nothing is to be seen: its input tells more. */
+static int32_t before_softmax(const tqi_trials *t, int32_t tensor) {
+    const tqi_subgraph *s = &t->graph->subgraphs[t->subgraph];
+    for (uint32_t i = 0; i < s->n_operators; i++) {
+        const tqi_operator *op = &s->operators[i];
+        if (op->n_outputs == 1 && op->outputs[0] == tensor && op->n_inputs > 0 &&
+            tqi_builtin(t->graph, op) == TQI_OP_SOFTMAX)
+            return op->inputs[0];
+    }
+    return tensor;
+}
+
+static void add_target(tqi_trials *t, int32_t output) {
+    int32_t tensor = before_softmax(t, output);
     if (tensor < 0 || !is_measurable(tqi_exec_value(t->exec, (uint32_t)tensor)))
         return;
     for (uint32_t i = 0; i < t->n_targets; i++)

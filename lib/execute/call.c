@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "execute/approximate.h"
 
 tq_status tqi_call_refuse(const tqi_call *call, tq_error *error, const char *why) {
     const char *name = tqi_op_name(call->builtin);
@@ -235,45 +234,4 @@ tq_status tqi_call_scratch(const tqi_call *call, uint64_t count, size_t size, vo
     memcpy(out, &memory, sizeof memory);
     *bytes = (size_t)wanted;
     return TQ_OK;
-}
-
-/* ---- fused activation functions ---- */
-
-enum {
-    ACTIVATION_NONE,
-    ACTIVATION_RELU,
-    ACTIVATION_RELU_N1_TO_1,
-    ACTIVATION_RELU6,
-    ACTIVATION_TANH
-};
-
-static void clip(float *values, uint64_t n, float low, float high) {
-    for (uint64_t i = 0; i < n; i++) {
-        float x = values[i];
-        x = x < low ? low : x;
-        values[i] = x > high ? high : x;
-    }
-}
-
-bool tqi_activate(float *values, uint64_t n, int32_t activation) {
-    switch (activation) {
-    case ACTIVATION_NONE:
-        return true;
-    case ACTIVATION_RELU:
-        for (uint64_t i = 0; i < n; i++)
-            values[i] = values[i] < 0.0f ? 0.0f : values[i];
-        return true;
-    case ACTIVATION_RELU_N1_TO_1:
-        clip(values, n, -1.0f, 1.0f);
-        return true;
-    case ACTIVATION_RELU6:
-        clip(values, n, 0.0f, 6.0f);
-        return true;
-    case ACTIVATION_TANH:
-        for (uint64_t i = 0; i < n; i++)
-            values[i] = tqi_tanh(values[i]);
-        return true;
-    default:
-        return false;
-    }
 }

@@ -141,11 +141,10 @@ static tq_status find_block_scales(loading *l, tq_error *error) {
     tqi_details_tensors(&l->graph->view, &l->graph->subgraphs[l->subgraph], l->tensor, named);
     uint32_t details =
         tqi_get_table(&l->graph->view, l->tensor->old_quantization, TQI_QUANT_DETAILS);
-    enum { BLOCKWISE = 2 };
     int8_t kind =
         tqi_get_i8(&l->graph->view, l->tensor->old_quantization, TQI_QUANT_DETAILS_TYPE, 0);
     const tqi_subgraph *s = &l->graph->subgraphs[l->subgraph];
-    if (kind != BLOCKWISE || named[0] < 0 || (uint32_t)named[0] == l->index)
+    if (kind != TQI_DETAILS_BLOCKWISE || named[0] < 0 || (uint32_t)named[0] == l->index)
         return not_covered(l, error);
     const tqi_tensor *scales = &s->tensors[named[0]];
     if (!is_float_type(scales->type) || !tqi_is_constant(l->graph, scales))

@@ -10,11 +10,12 @@ enum { PADDING, STRIDE_W, STRIDE_H, MULTIPLIER, ACTIVATION, DILATION_W, DILATION
 typedef struct depthwise {
     const float *x, *filter, *bias;
     tqi_axis h, w;
-    size_t images, in_channels, channels;
+    size_t images, image_size, in_channels, channels;
     size_t multiplier; /* outputs of an input channel */
     int32_t activation;
     const float **from, **weight; /* of the taps that lie in the image */
     float *patch;                 /* NULL: they are read where they are */
+    float *image;                 /* a copy with room behind; NULL: it is not needed */
     const tqi_gemm *gemm;
 } depthwise;
 
@@ -43,6 +44,7 @@ static tq_status set_up(const tqi_call *call, depthwise *d, float **out, tq_erro
         return tqi_call_refuse(call, error, "the filter has another number of channels");
     d->images = (size_t)x->shape[0];
     d->in_channels = (size_t)x->shape[3];
+    d->image_size = (size_t)(d->h.in * d->w.in) * d->in_channels;
     d->channels = (size_t)filter->shape[3];
     d->multiplier = d->channels / d->in_channels;
     TQI_TRY(tqi_call_bias(call, 2, d->channels, &d->bias, error));
@@ -58,17 +60,19 @@ static tq_status set_up(const tqi_call *call, depthwise *d, float **out, tq_erro
     return TQ_OK;
 }
 
-/* Lists of taps, and where channels are few or made several times, room for them. */
+/* Lists of taps, and room: where inputs make several channels each for these, where there are
+ * few channels for whole vectors to be read. */
 static tq_status prepare(depthwise *d, tqi_arena *arena, tq_error *error) {
     uint64_t taps = (uint64_t)d->h.taps * (uint64_t)d->w.taps;
     TQI_NEW(arena, &d->from, taps, error);
     TQI_NEW(arena, &d->weight, taps, error);
-    if (d->channels >= TQI_GEMM_LANES && d->multiplier == 1)
-        return TQ_OK;
-    TQI_TRY(tqi_floats_new(arena, taps * d->channels + TQI_GEMM_LANES, &d->patch, error));
+    if (d->multiplier > 1)
+        TQI_TRY(tqi_floats_new(arena, taps * d->channels + TQI_GEMM_LANES, &d->patch, error));
     if (d->channels >= TQI_GEMM_LANES)
         return TQ_OK;
-    float *filter = NULL; /* with room behind, since whole vectors are read */
+    if (d->multiplier == 1)
+        TQI_TRY(tqi_floats_new(arena, d->image_size + TQI_GEMM_LANES, &d->image, error));
+    float *filter = NULL;
     TQI_TRY(tqi_floats_new(arena, taps * d->channels + TQI_GEMM_LANES, &filter, error));
     memcpy(filter, d->filter, (size_t)taps * d->channels * sizeof *filter);
     d->filter = filter;
@@ -134,10 +138,13 @@ tq_status tqi_run_depthwise_conv_2d(const tqi_call *call, tq_error *error) {
     tqi_arena arena;
     tqi_arena_init(&arena, call->heap);
     tq_status status = prepare(&d, &arena, error);
-    size_t image = (size_t)(d.h.in * d.w.in) * d.in_channels;
-    for (size_t i = 0; i < d.images && status == TQ_OK; i++)
+    for (size_t i = 0; i < d.images && status == TQ_OK; i++) {
+        const float *image = d.x + i * d.image_size;
+        if (d.image)
+            image = memcpy(d.image, image, d.image_size * sizeof *image);
         for (int64_t oy = 0; oy < d.h.out; oy++, y += (size_t)d.w.out * d.channels)
-            run_row(&d, d.x + i * image, oy, y);
+            run_row(&d, image, oy, y);
+    }
     tqi_arena_free(&arena);
     return status;
 }

@@ -1,54 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operators of two inputs, which are broadcast. Integers wrap around. */
 #include "execute/families.h"
-#include "execute/walk.h"
+#include "execute/pair_rows.h"
 
 #include "execute/approximate.h"
 
-/* Rows where both inputs go on, or one stays: loops that compilers make vectors of. */
 #define ROW(name, in_type, out_type, expression)                                                   \
-    static void name(void *const *at, const int64_t *step, size_t n, const void *context) {        \
-        (void)context;                                                                             \
-        out_type *restrict out = at[0];                                                            \
-        const in_type *a = at[1], *b = at[2];                                                      \
-        in_type x = *a, y = *b;                                                                    \
-        if (step[1] && step[2])                                                                    \
-            for (size_t i = 0; i < n; i++) {                                                       \
-                x = a[i];                                                                          \
-                y = b[i];                                                                          \
-                out[i] = (expression);                                                             \
-            }                                                                                      \
-        else if (step[1])                                                                          \
-            for (size_t i = 0; i < n; i++) {                                                       \
-                x = a[i];                                                                          \
-                out[i] = (expression);                                                             \
-            }                                                                                      \
-        else                                                                                       \
-            for (size_t i = 0; i < n; i++) {                                                       \
-                y = b[i * (step[2] != 0)];                                                         \
-                out[i] = (expression);                                                             \
-            }                                                                                      \
-    }
+    TQI_PAIR_ROW(static, name, in_type, out_type, expression)
 
 #define WRAP_32(operator) (int32_t)((uint32_t)x operator(uint32_t) y)
 #define WRAP_64(operator) (int64_t)((uint64_t)x operator(uint64_t) y)
 
-ROW(add_f32, float, float, x + y)
 ROW(add_i32, int32_t, int32_t, WRAP_32(+))
 ROW(add_i64, int64_t, int64_t, WRAP_64(+))
-ROW(sub_f32, float, float, x - y)
 ROW(sub_i32, int32_t, int32_t, WRAP_32(-))
 ROW(sub_i64, int64_t, int64_t, WRAP_64(-))
-ROW(mul_f32, float, float, x *y)
 ROW(mul_i32, int32_t, int32_t, WRAP_32(*))
 ROW(mul_i64, int64_t, int64_t, WRAP_64(*))
-ROW(max_f32, float, float, x > y ? x : y)
 ROW(max_i32, int32_t, int32_t, x > y ? x : y)
 ROW(max_i64, int64_t, int64_t, x > y ? x : y)
-ROW(min_f32, float, float, x < y ? x : y)
 ROW(min_i32, int32_t, int32_t, x < y ? x : y)
 ROW(min_i64, int64_t, int64_t, x < y ? x : y)
-ROW(squared_difference_f32, float, float, (x - y) * (x - y))
 ROW(squared_difference_i32, int32_t, int32_t,
     (int32_t)(((uint32_t)x - (uint32_t)y) * ((uint32_t)x - (uint32_t)y)))
 
@@ -58,7 +30,6 @@ ROW(squared_difference_i32, int32_t, int32_t,
 #define REMAINDER (y == -1 ? 0 : x % y)
 #define ROUNDED_UP (REMAINDER != 0 && (x < 0) != (y < 0))
 
-ROW(div_f32, float, float, x / y)
 ROW(div_i32, int32_t, int32_t, QUOTIENT_32)
 ROW(div_i64, int64_t, int64_t, QUOTIENT_64)
 ROW(floor_div_f32, float, float, floorf(x / y))
@@ -121,27 +92,28 @@ static tq_status fused(const tqi_call *call, uint8_t member, const pair_rows *ro
 }
 
 tq_status tqi_run_add(const tqi_call *call, tq_error *error) {
-    return fused(call, TQI_OPTIONS_ADD, &(pair_rows){add_f32, add_i32, add_i64}, error);
+    return fused(call, TQI_OPTIONS_ADD, &(pair_rows){tqi_add_f32, add_i32, add_i64}, error);
 }
 
 tq_status tqi_run_sub(const tqi_call *call, tq_error *error) {
-    return fused(call, TQI_OPTIONS_SUB, &(pair_rows){sub_f32, sub_i32, sub_i64}, error);
+    return fused(call, TQI_OPTIONS_SUB, &(pair_rows){tqi_sub_f32, sub_i32, sub_i64}, error);
 }
 
 tq_status tqi_run_mul(const tqi_call *call, tq_error *error) {
-    return fused(call, TQI_OPTIONS_MUL, &(pair_rows){mul_f32, mul_i32, mul_i64}, error);
+    return fused(call, TQI_OPTIONS_MUL, &(pair_rows){tqi_mul_f32, mul_i32, mul_i64}, error);
 }
 
 tq_status tqi_run_maximum(const tqi_call *call, tq_error *error) {
-    return plain(call, &(pair_rows){max_f32, max_i32, max_i64}, error);
+    return plain(call, &(pair_rows){tqi_max_f32, max_i32, max_i64}, error);
 }
 
 tq_status tqi_run_minimum(const tqi_call *call, tq_error *error) {
-    return plain(call, &(pair_rows){min_f32, min_i32, min_i64}, error);
+    return plain(call, &(pair_rows){tqi_min_f32, min_i32, min_i64}, error);
 }
 
 tq_status tqi_run_squared_difference(const tqi_call *call, tq_error *error) {
-    return plain(call, &(pair_rows){squared_difference_f32, squared_difference_i32, NULL}, error);
+    return plain(call, &(pair_rows){tqi_squared_difference_f32, squared_difference_i32, NULL},
+                 error);
 }
 
 /* ---- what not every divisor or exponent allows ---- */
@@ -166,7 +138,7 @@ static tq_status check_second(const tqi_call *call, bool floats_too, bool negati
 
 tq_status tqi_run_div(const tqi_call *call, tq_error *error) {
     TQI_TRY(check_second(call, false, false, error));
-    return fused(call, TQI_OPTIONS_DIV, &(pair_rows){div_f32, div_i32, div_i64}, error);
+    return fused(call, TQI_OPTIONS_DIV, &(pair_rows){tqi_div_f32, div_i32, div_i64}, error);
 }
 
 tq_status tqi_run_floor_div(const tqi_call *call, tq_error *error) {

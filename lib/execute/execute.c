@@ -362,6 +362,7 @@ static void begin(tqi_exec *exec) {
     exec->refusal = (tq_error)TQ_ERROR_INIT;
     exec->kept = 0;
     exec->work = 0;
+    exec->next = 0;
 }
 
 static tq_status load_constant_outputs(tqi_exec *exec, tq_error *error) {
@@ -386,20 +387,8 @@ static tq_status check_operators(const tqi_exec *exec, tq_error *error) {
     return TQ_OK;
 }
 
-static tq_status run_all(tqi_exec *exec, tqi_observe observe, void *opaque, tq_error *error) {
-    if (!exec->options.as_far_as_possible)
-        TQI_TRY(check_operators(exec, error));
-    for (uint32_t i = 0; i < exec->s->n_operators; i++) {
-        if (exec->options.progress &&
-            exec->options.progress(exec->options.progress_opaque, i, exec->s->n_operators) != 0)
-            return tqi_fail(error, TQ_ERR_CANCELLED, "cancelled");
-        TQI_TRY(run_operator(exec, i, observe, opaque, error));
-    }
-    return load_constant_outputs(exec, error);
-}
-
-tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
-                       tqi_observe observe, void *opaque, tq_error *error) {
+tq_status tqi_exec_begin(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
+                         tq_error *error) {
     begin(exec);
     if (n_inputs != exec->s->n_inputs)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
@@ -407,7 +396,46 @@ tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_input
                         exec->s->n_inputs);
     for (uint32_t i = 0; i < n_inputs; i++)
         TQI_TRY(take_input(exec, i, &inputs[i], error));
-    return run_all(exec, observe, opaque, error);
+    return exec->options.as_far_as_possible ? TQ_OK : check_operators(exec, error);
+}
+
+tq_status tqi_exec_step(tqi_exec *exec, tqi_observe observe, void *opaque, bool *more,
+                        tq_error *error) {
+    uint32_t i = exec->next, n = exec->s->n_operators;
+    if (i < n) {
+        if (exec->options.progress &&
+            exec->options.progress(exec->options.progress_opaque, i, n) != 0)
+            return tqi_fail(error, TQ_ERR_CANCELLED, "cancelled");
+        TQI_TRY(run_operator(exec, i, observe, opaque, error));
+        exec->next++;
+    }
+    *more = exec->next < n;
+    return *more ? TQ_OK : load_constant_outputs(exec, error);
+}
+
+tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
+                       tqi_observe observe, void *opaque, tq_error *error) {
+    bool more = true;
+    TQI_TRY(tqi_exec_begin(exec, inputs, n_inputs, error));
+    while (more)
+        TQI_TRY(tqi_exec_step(exec, observe, opaque, &more, error));
+    return TQ_OK;
+}
+
+tq_status tqi_exec_fork(tqi_exec *exec, const tqi_exec *from, tq_error *error) {
+    begin(exec);
+    for (uint32_t i = 0; i < exec->s->n_tensors; i++) {
+        const tqi_value *value = &from->slots[i].value;
+        if (!value->data || from->slots[i].storage >= 0)
+            continue;
+        tqi_value *copy = &exec->slots[i].value;
+        TQI_TRY(
+            tqi_value_new(exec->options.heap, value->type, value->rank, value->shape, copy, error));
+        memcpy(copy->data, value->data, tqi_value_bytes(value));
+    }
+    exec->next = from->next;
+    exec->work = from->work;
+    return TQ_OK;
 }
 
 const tqi_value *tqi_exec_output(const tqi_exec *exec, uint32_t output) {

@@ -43,7 +43,8 @@ typedef enum tqi_op_state {
     TQI_OP_STARVED, /* an input was not to be had */
 } tqi_op_state;
 
-/* An operator that just ran. */
+/* An operator that just ran. Who observes may change the numbers of its outputs: what follows reads
+ * those. */
 typedef struct tqi_seen {
     uint32_t op;
     const tqi_value *const *inputs; /* NULL: left out */
@@ -68,6 +69,14 @@ tq_status tqi_exec_input(const tqi_exec *exec, uint32_t input, tqi_value *value,
 tq_status tqi_exec_run(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
                        tqi_observe observe, void *opaque, tq_error *error);
 
+/* The same in steps, one operator each: begin, then step while *more. */
+tq_status tqi_exec_begin(tqi_exec *exec, const tqi_value *inputs, uint32_t n_inputs,
+                         tq_error *error);
+tq_status tqi_exec_step(tqi_exec *exec, tqi_observe observe, void *opaque, bool *more,
+                        tq_error *error);
+
+/* Brings another executor of the same subgraph to where this one is in its run. */
+tq_status tqi_exec_fork(tqi_exec *exec, const tqi_exec *from, tq_error *error);
 /* An operator's input that is another than the graph's. */
 typedef struct tqi_change {
     uint32_t op, input;
@@ -82,7 +91,8 @@ tq_status tqi_exec_vary(tqi_exec *exec, const tqi_change *changes, uint32_t n_ch
 tq_status tqi_exec_watch(tqi_exec *exec, uint32_t tensor, tq_error *error);
 /* NULL: nothing that it depends on was changed. */
 const tqi_value *tqi_exec_varied(const tqi_exec *exec, uint32_t tensor);
-/* In the run itself; data NULL: not computed, or not kept. */
+/* In the run itself; data NULL: not computed, or not kept. Its numbers may be changed while the run
+ * goes on in steps. */
 const tqi_value *tqi_exec_value(const tqi_exec *exec, uint32_t tensor);
 
 /* A graph output, until the next run; data NULL: it was not computed. */

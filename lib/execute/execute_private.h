@@ -41,6 +41,7 @@ struct tqi_exec {
     tqi_value *outputs; /* of an operator */
     const tqi_value **inputs;
     tq_error refusal;
+    uint32_t next; /* operator */
     uint64_t work; /* of this run, up to now */
     uint64_t kept; /* bytes of constants that are loaded and not needed any more in this run */
     tqi_variation variation;

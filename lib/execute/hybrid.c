@@ -28,12 +28,10 @@ static float to_even(float x) {
     return (x + magic) - magic;
 }
 
-/* The same, halves away from 0. */
+/* The same with halves away from 0, as the built-in kernels' vectors do it: what is just below a
+ * half may go there too. */
 static float to_away(float x) {
-    float y = to_even(x), rest = x - y;
-    if (rest == 0.5f && x > 0.0f)
-        return y + 1.0f;
-    return rest == -0.5f && x < 0.0f ? y - 1.0f : y;
+    return (float)(int32_t)(x + (x < 0.0f ? -0.5f : 0.5f));
 }
 
 /* All in float32; the zero point comes from the end whose error is the smaller one. */
@@ -60,15 +58,14 @@ static grid grid_of_built_in(float min, float max) {
     return (grid){1.0f / (float)scale, (float)scale, (float)zero};
 }
 
-static void round_run(const float *x, uint64_t n, uint64_t stride, grid g, bool built_in,
-                      float *y) {
+static void round_run(const float *x, uint64_t n, grid g, bool built_in, float *restrict y) {
     float low = (float)LOWEST - g.zero_point, high = (float)HIGHEST - g.zero_point;
     if (built_in)
         for (uint64_t i = 0; i < n; i++)
-            y[i * stride] = to_away(clip(x[i * stride] * g.to_steps, low, high)) * g.step;
+            y[i] = to_away(clip(x[i] * g.to_steps, low, high)) * g.step;
     else
         for (uint64_t i = 0; i < n; i++)
-            y[i * stride] = to_even(clip(x[i * stride] * g.to_steps, low, high)) * g.step;
+            y[i] = to_even(clip(x[i] * g.to_steps, low, high)) * g.step;
 }
 
 /* ---- runs of values with one scale ---- */
@@ -80,7 +77,7 @@ static void round_runs(const tqi_value *input, uint64_t n, bool built_in,
         float min, max;
         kernels->minmax_f32(x + i, (size_t)n, &min, &max);
         grid g = built_in ? grid_of_built_in(min, max) : grid_of_xnnpack(min, max);
-        round_run(x + i, n, 1, g, built_in, to + i);
+        round_run(x + i, n, g, built_in, to + i);
     }
 }
 
@@ -96,7 +93,9 @@ static void round_columns(const tqi_value *input, float *to) {
                 min = x[k * columns] < min ? x[k * columns] : min;
                 max = x[k * columns] > max ? x[k * columns] : max;
             }
-            round_run(x, rows, columns, grid_of_xnnpack(min, max), false, to + j);
+            grid g = grid_of_xnnpack(min, max);
+            for (uint64_t k = 0; k < rows; k++)
+                round_run(x + k * columns, 1, g, false, to + j + k * columns);
         }
 }
 

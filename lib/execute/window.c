@@ -51,23 +51,6 @@ tq_status tqi_call_bias(const tqi_call *call, uint32_t index, uint64_t count, co
     return TQ_OK;
 }
 
-bool tqi_activation_known(int32_t activation) {
-    float none = 0;
-    return tqi_activate(&none, 0, activation);
-}
-
-void tqi_finish_rows(float *y, size_t stride, size_t rows, size_t columns, const float *bias,
-                     int32_t activation) {
-    for (size_t r = 0; r < rows && bias; r++)
-        for (size_t j = 0; j < columns; j++)
-            y[r * stride + j] += bias[j];
-    if (stride == columns)
-        (void)tqi_activate(y, (uint64_t)rows * columns, activation);
-    else
-        for (size_t r = 0; r < rows; r++)
-            (void)tqi_activate(y + r * stride, columns, activation);
-}
-
 size_t tqi_rows_at_once(size_t depth, size_t rows) {
     enum { FEW = 24, USUAL = 64 * 1024, MOST = 1024 * 1024 }; /* all levels' blocks divide FEW */
     size_t deep = depth > 0 ? depth : 1, n = USUAL / deep / FEW * FEW;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "quantize/encode_blocks.h"
 #include "quantize/runtime_version.h"
 #include "tflite/edit.h"
 #include "tflite/op_facts.h"
@@ -44,7 +45,7 @@ static void set_geometry(tqi_encoder *e, const tqi_tensor *tensor, int32_t dim) 
 
 static bool same_encoding(const tqi_encoder *a, const tqi_encoder *b) {
     bool shape = a->elements == b->elements && a->from_type == b->from_type && !a->sparse &&
-                 !b->sparse && a->to_type == b->to_type;
+                 !b->sparse && a->to_type == b->to_type && a->block == b->block;
     return shape && (a->to_type != TQI_TYPE_INT8 ||
                      (a->outer == b->outer && a->channels == b->channels && a->inner == b->inner));
 }
@@ -83,9 +84,16 @@ static tq_status add_encoder(applier *a, const tqi_constant *c, const tqi_decisi
     e->to_type = to_type;
     e->elements = c->elements;
     e->values = c->values;
+    e->block = decision->block;
     if (to_type == TQI_TYPE_INT8)
         set_geometry(e, tensor, decision->channel_dim);
     const tqi_refined *refined = refined_of(a, c);
+    if (refined && e->block) {
+        TQI_TRY(tqi_encoder_init_block_codes(e, refined->codes, refined->scale, refined->sums,
+                                             a->arena, a->error));
+        *out = e;
+        return TQ_OK;
+    }
     if (refined && to_type == TQI_TYPE_INT8) {
         TQI_TRY(tqi_encoder_init_codes(e, refined->codes, refined->scale, refined->sums, a->arena,
                                        a->error));
@@ -103,7 +111,8 @@ static tq_status add_encoder(applier *a, const tqi_constant *c, const tqi_decisi
         TQI_TRY(count_channels(a, c, e->channels));
         TQI_NEW(a->arena, &e->scale, e->channels, a->error);
     }
-    TQI_TRY(tqi_encoder_init(e, a->arena, a->error));
+    TQI_TRY(e->block ? tqi_encoder_init_blocks(e, a->arena, a->error)
+                     : tqi_encoder_init(e, a->arena, a->error));
     e->next = a->chains[buffer];
     a->chains[buffer] = e;
     *out = e;
@@ -112,20 +121,25 @@ static tq_status add_encoder(applier *a, const tqi_constant *c, const tqi_decisi
 
 /* Small results are made at once: only so can equal ones be found that come from different
  * constants, as the codes of channels with one weight do. */
-static tq_status add_result(applier *a, tqi_encoder *e) {
+static tq_status add_made(applier *a, tqi_producer *producer, const void *known, uint32_t *buffer) {
     enum { SMALL = 4096 };
-    tqi_content content = {TQI_CONTENT_PRODUCED, e->producer.size, 0, NULL, &e->producer};
+    tqi_content content = {TQI_CONTENT_PRODUCED, producer->size, 0, NULL, producer};
+    if (known) {
+        content = (tqi_content){TQI_CONTENT_MEMORY, producer->size, 0, known, NULL};
+    } else if (producer->size <= SMALL && producer->tiles == 1) {
+        uint8_t *memory = NULL;
+        TQI_NEW(a->arena, &memory, producer->size, a->error);
+        TQI_TRY(tqi_producer_run(producer, a->arena->heap, memory, a->error));
+        content = (tqi_content){TQI_CONTENT_MEMORY, producer->size, 0, memory, NULL};
+    }
+    return tqi_add_buffer(&a->result->graph, &content, buffer, a->error);
+}
+
+static tq_status add_result(applier *a, tqi_encoder *e) {
     if (e->buffer != 0)
         return TQ_OK;
-    if (e->codes) {
-        content = (tqi_content){TQI_CONTENT_MEMORY, e->producer.size, 0, e->codes, NULL};
-    } else if (e->producer.size <= SMALL && e->producer.tiles == 1) {
-        uint8_t *memory = NULL;
-        TQI_NEW(a->arena, &memory, e->producer.size, a->error);
-        TQI_TRY(tqi_encoder_run(e, memory, a->error));
-        content = (tqi_content){TQI_CONTENT_MEMORY, e->producer.size, 0, memory, NULL};
-    }
-    return tqi_add_buffer(&a->result->graph, &content, &e->buffer, a->error);
+    TQI_TRY(add_made(a, &e->producer, e->codes, &e->buffer));
+    return e->block ? add_made(a, &e->scales.producer, e->block_scales, &e->scales_buffer) : TQ_OK;
 }
 
 /* ---- the way to the stored data goes ---- */
@@ -148,16 +162,15 @@ static void remove_operator(applier *a, const tqi_constant *c, int32_t index) {
 
 /* ---- the constant's new form ---- */
 
-static tq_status dequantized_name(applier *a, const char *name, const char **out) {
-    static const char suffix[] = "_dequant";
+static tq_status name_with(applier *a, const char *name, const char *suffix, const char **out) {
     *out = "";
     if (!name[0])
         return TQ_OK;
     char *text = NULL;
-    size_t length = strlen(name);
-    TQI_NEW(a->arena, &text, length + sizeof suffix, a->error);
+    size_t length = strlen(name), more = strlen(suffix) + 1;
+    TQI_NEW(a->arena, &text, length + more, a->error);
     memcpy(text, name, length);
-    memcpy(text + length, suffix, sizeof suffix);
+    memcpy(text + length, suffix, more);
     *out = text;
     return TQ_OK;
 }
@@ -167,7 +180,7 @@ static tq_status put_dequantize(applier *a, const tqi_constant *c, int32_t versi
     const tqi_tensor *tensor = &edited(a, c)->tensors[c->tensor];
     tqi_tensor plain = {
         .shape = tensor->shape, .rank = tensor->rank, .type = TQI_TYPE_FLOAT32, .buffer = a->empty};
-    TQI_TRY(dequantized_name(a, tensor->name, &plain.name));
+    TQI_TRY(name_with(a, tensor->name, "_dequant", &plain.name));
     int32_t index;
     TQI_TRY(tqi_add_tensor(&a->result->graph, c->subgraph, &plain, &index, a->error));
     uint32_t first = uses->first[c->tensor], end = uses->first[c->tensor + 1];
@@ -177,12 +190,29 @@ static tq_status put_dequantize(applier *a, const tqi_constant *c, int32_t versi
                             uses->list[first].op, (int32_t)c->tensor, index, a->error);
 }
 
-static tq_status raise_versions(applier *a, const tqi_constant *c) {
+/* The tensor of the scales that the constant's blocks have. */
+static tq_status put_scales(applier *a, const tqi_constant *c, const tqi_encoder *e) {
+    tqi_tensor *tensor = &edited(a, c)->tensors[c->tensor];
+    tqi_quantization *q = tensor->quantization;
+    tqi_tensor scales = {
+        .rank = tensor->rank, .type = TQI_TYPE_FLOAT16, .buffer = e->scales_buffer};
+    int32_t *shape = NULL;
+    TQI_NEW(a->arena, &shape, tensor->rank, a->error);
+    memcpy(shape, tensor->shape, tensor->rank * sizeof *shape);
+    shape[tensor->rank - 1] /= (int32_t)e->block;
+    scales.shape = shape;
+    TQI_TRY(name_with(a, tensor->name, "_scales", &scales.name));
+    *q = (tqi_quantization){.count = (uint32_t)(e->elements / e->block), .block = e->block};
+    return tqi_add_tensor(&a->result->graph, c->subgraph, &scales, &q->scales, a->error);
+}
+
+static tq_status raise_versions(applier *a, const tqi_constant *c, bool blocks) {
     const tqi_subgraph *s = &a->graph->subgraphs[c->subgraph];
     const tqi_uses *uses = &a->plan->constants.uses[c->subgraph];
     for (uint32_t i = uses->first[c->tensor]; i < uses->first[c->tensor + 1]; i++) {
         uint32_t op = uses->list[i].op;
-        int32_t version = tqi_hybrid_version(a->graph, s, &s->operators[op]);
+        int32_t version = blocks ? tqi_int4_blocks_version(a->graph, &s->operators[op])
+                                 : tqi_hybrid_version(a->graph, s, &s->operators[op]);
         TQI_TRY(
             tqi_raise_version(&a->result->graph, &edited(a, c)->operators[op], version, a->error));
     }
@@ -193,7 +223,8 @@ static tq_status apply_one(applier *a, uint32_t index) {
     static const int32_t types[] = {[TQI_ACTION_FOLD] = TQI_TYPE_FLOAT32,
                                     [TQI_ACTION_DYNAMIC] = TQI_TYPE_INT8,
                                     [TQI_ACTION_WEIGHT_ONLY] = TQI_TYPE_INT8,
-                                    [TQI_ACTION_FLOAT16] = TQI_TYPE_FLOAT16};
+                                    [TQI_ACTION_FLOAT16] = TQI_TYPE_FLOAT16,
+                                    [TQI_ACTION_DYNAMIC_INT4] = TQI_TYPE_INT4};
     const tqi_constant *c = &a->plan->constants.list[index];
     const tqi_decision *decision = &a->plan->decisions[index];
     if (decision->action == TQI_ACTION_KEEP)
@@ -214,11 +245,13 @@ static tq_status apply_one(applier *a, uint32_t index) {
     tensor->type = e->to_type;
     tensor->buffer = e->buffer;
     tensor->sparsity = 0;
-    if (e->scale) {
+    if (e->scale || e->block)
         TQI_NEW(a->arena, &tensor->quantization, 1, a->error);
-        *tensor->quantization =
-            (tqi_quantization){(uint32_t)e->channels, decision->channel_dim, e->scale};
-    }
+    if (e->scale)
+        *tensor->quantization = (tqi_quantization){
+            .count = (uint32_t)e->channels, .dim = decision->channel_dim, .scale = e->scale};
+    if (e->block)
+        TQI_TRY(put_scales(a, c, e));
     if (c->dequantize >= 0)
         remove_operator(a, c, c->dequantize);
     else if (c->densify >= 0)
@@ -226,7 +259,9 @@ static tq_status apply_one(applier *a, uint32_t index) {
 
     switch (decision->action) {
     case TQI_ACTION_DYNAMIC:
-        return raise_versions(a, c);
+        return raise_versions(a, c, false);
+    case TQI_ACTION_DYNAMIC_INT4:
+        return raise_versions(a, c, true);
     case TQI_ACTION_WEIGHT_ONLY:
         return put_dequantize(a, c, TQI_DEQUANTIZE_CHANNEL_VERSION);
     case TQI_ACTION_FLOAT16:

@@ -4,11 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/checked.h"
+#include "quantize/encoder_parts.h"
 #include "tflite/sparsity.h"
-
-/* Bytes of the source that a tile reads: enough to make a system call worth it. */
-enum { TILE = 2 * 1024 * 1024, LINE = 64 };
 
 static const float LARGEST_CODE = 127.0f;
 static const float SMALLEST_BOUND = 1e-9f; /* litert-quantizer's; keeps scales normal numbers */
@@ -18,7 +15,7 @@ static size_t width(int32_t type) {
     return tqi_type_bits(type) / 8;
 }
 
-static tq_status refuse(tqi_encoder *e, uint32_t reason) {
+tq_status tqi_encoder_refuse(tqi_encoder *e, uint32_t reason) {
     atomic_store(&e->failed, reason);
     return (tq_status)TQI_NOT_ENCODABLE;
 }
@@ -33,7 +30,9 @@ bool tqi_int8_scale(float largest, float *scale) {
 static tq_status set_scale(tqi_encoder *e, uint64_t channel, uint32_t absmax_bits) {
     float largest;
     memcpy(&largest, &absmax_bits, sizeof largest);
-    return tqi_int8_scale(largest, &e->scale[channel]) ? TQ_OK : refuse(e, TQ_REASON_NOT_FINITE);
+    return tqi_int8_scale(largest, &e->scale[channel])
+               ? TQ_OK
+               : tqi_encoder_refuse(e, TQ_REASON_NOT_FINITE);
 }
 
 static uint32_t absmax(const tqi_encoder *e, const void *x, uint64_t n) {
@@ -49,9 +48,8 @@ static void quantize(const tqi_encoder *e, const void *x, int8_t *q, uint64_t n,
         e->kernels->quantize_f32_s8(x, q, (size_t)n, scale, sums);
 }
 
-/* Elements [at, at + n) of the source; the scratch keeps room for `n` in front. */
-static tq_status fetch(const tqi_encoder *e, uint64_t at, uint64_t n, void *scratch,
-                       const uint8_t **x, tq_error *error) {
+tq_status tqi_encoder_fetch(const tqi_encoder *e, uint64_t at, uint64_t n, void *scratch,
+                            const uint8_t **x, tq_error *error) {
     size_t size = width(e->from_type);
     if (e->from.kind == TQI_CONTENT_MEMORY) {
         *x = (const uint8_t *)e->from.memory + at * size;
@@ -61,18 +59,13 @@ static tq_status fetch(const tqi_encoder *e, uint64_t at, uint64_t n, void *scra
                             error);
 }
 
-static void done(const tqi_encoder *e, uint64_t at, uint64_t n) {
+void tqi_encoder_done(const tqi_encoder *e, uint64_t at, uint64_t n) {
     size_t size = width(e->from_type);
     if (e->from.kind == TQI_CONTENT_FILE)
         tqi_source_done(e->source, e->from.offset + at * size, (size_t)(n * size));
 }
 
-static uint8_t *behind(void *scratch, uint64_t bytes) {
-    return (uint8_t *)scratch + tqi_align_up(bytes, LINE);
-}
-
-/* Tile `index`: `n` elements from `at`. */
-static void tile_range(const tqi_encoder *e, uint32_t index, uint64_t *at, uint64_t *n) {
+void tqi_encoder_range(const tqi_encoder *e, uint32_t index, uint64_t *at, uint64_t *n) {
     if (e->pieces > 1) {
         uint64_t row = index / e->pieces, piece = index % e->pieces;
         *at = row * e->row + piece * e->piece;
@@ -90,12 +83,12 @@ static tq_status peek_rows(tqi_producer *producer, void *scratch, tq_error *erro
     for (uint32_t i = 0; i < producer->tiles; i++) {
         uint64_t at, n;
         const uint8_t *x;
-        tile_range(e, i, &at, &n);
-        TQI_TRY(fetch(e, at, n, scratch, &x, error));
+        tqi_encoder_range(e, i, &at, &n);
+        TQI_TRY(tqi_encoder_fetch(e, at, n, scratch, &x, error));
         for (uint64_t r = 0; r < n / e->row; r++)
             TQI_TRY(set_scale(e, at / e->row + r,
                               absmax(e, x + r * e->row * width(e->from_type), e->row)));
-        done(e, at, n);
+        tqi_encoder_done(e, at, n);
     }
     return TQ_OK;
 }
@@ -105,9 +98,9 @@ static tq_status tile_rows(tqi_producer *producer, uint32_t index, void *scratch
     tqi_encoder *e = (tqi_encoder *)producer;
     uint64_t at, n;
     const uint8_t *x;
-    tile_range(e, index, &at, &n);
-    TQI_TRY(fetch(e, at, n, scratch, &x, error));
-    int8_t *q = (int8_t *)behind(scratch, n * width(e->from_type));
+    tqi_encoder_range(e, index, &at, &n);
+    TQI_TRY(tqi_encoder_fetch(e, at, n, scratch, &x, error));
+    int8_t *q = (int8_t *)tqi_behind(scratch, n * width(e->from_type));
     e->sums[index] = (tqi_sums){0, 0};
     for (uint64_t r = 0; r < n / e->row; r++) {
         const uint8_t *row = x + r * e->row * width(e->from_type);
@@ -115,7 +108,7 @@ static tq_status tile_rows(tqi_producer *producer, uint32_t index, void *scratch
         TQI_TRY(set_scale(e, channel, absmax(e, row, e->row)));
         quantize(e, row, q + r * e->row, e->row, e->scale[channel], &e->sums[index]);
     }
-    done(e, at, n);
+    tqi_encoder_done(e, at, n);
     *offset = at;
     *bytes = (const uint8_t *)q;
     *size = (size_t)n;
@@ -178,10 +171,10 @@ static tq_status measure_spread(tqi_producer *producer, void *scratch, tq_error 
     for (uint32_t i = 0; i < producer->tiles; i++) {
         uint64_t at, n;
         const uint8_t *x;
-        tile_range(e, i, &at, &n);
-        TQI_TRY(fetch(e, at, n, scratch, &x, error));
+        tqi_encoder_range(e, i, &at, &n);
+        TQI_TRY(tqi_encoder_fetch(e, at, n, scratch, &x, error));
         spread_ranges(e, x, at, n, bits);
-        done(e, at, n);
+        tqi_encoder_done(e, at, n);
     }
     return end_ranges(e);
 }
@@ -192,12 +185,12 @@ static tq_status tile_spread(tqi_producer *producer, uint32_t index, void *scrat
     tqi_encoder *e = (tqi_encoder *)producer;
     uint64_t at, n;
     const uint8_t *x;
-    tile_range(e, index, &at, &n);
-    TQI_TRY(fetch(e, at, n, scratch, &x, error));
-    uint8_t *q = behind(scratch, n * width(e->from_type));
+    tqi_encoder_range(e, index, &at, &n);
+    TQI_TRY(tqi_encoder_fetch(e, at, n, scratch, &x, error));
+    uint8_t *q = tqi_behind(scratch, n * width(e->from_type));
     e->sums[index] = (tqi_sums){0, 0};
     spread_codes(e, x, at, n, (int8_t *)q, &e->sums[index]);
-    done(e, at, n);
+    tqi_encoder_done(e, at, n);
     *offset = at;
     *bytes = q;
     *size = (size_t)n;
@@ -210,7 +203,8 @@ static tq_status convert(tqi_encoder *e, const void *x, uint8_t *y, uint64_t n, 
     if (e->to_type == TQI_TYPE_FLOAT16) {
         uint32_t most = e->kernels->absmax_f32(x, (size_t)n);
         if (most >= FLOAT16_OVERFLOWS)
-            return refuse(e, most >= INFINITY_BITS ? TQ_REASON_NOT_FINITE : TQ_REASON_OUT_OF_RANGE);
+            return tqi_encoder_refuse(e, most >= INFINITY_BITS ? TQ_REASON_NOT_FINITE
+                                                               : TQ_REASON_OUT_OF_RANGE);
         e->kernels->f32_to_f16(x, (uint16_t *)(void *)y, (size_t)n, sums);
     } else if (e->from_type == TQI_TYPE_FLOAT16) {
         e->kernels->f16_to_f32(x, (float *)(void *)y, (size_t)n);
@@ -226,12 +220,12 @@ static tq_status tile_convert(tqi_producer *producer, uint32_t index, void *scra
     tqi_encoder *e = (tqi_encoder *)producer;
     uint64_t at, n;
     const uint8_t *x;
-    tile_range(e, index, &at, &n);
-    TQI_TRY(fetch(e, at, n, scratch, &x, error));
-    uint8_t *y = behind(scratch, n * width(e->from_type));
+    tqi_encoder_range(e, index, &at, &n);
+    TQI_TRY(tqi_encoder_fetch(e, at, n, scratch, &x, error));
+    uint8_t *y = tqi_behind(scratch, n * width(e->from_type));
     e->sums[index] = (tqi_sums){0, 0};
     TQI_TRY(convert(e, x, y, n, &e->sums[index]));
-    done(e, at, n);
+    tqi_encoder_done(e, at, n);
     *offset = at * width(e->to_type);
     *bytes = y;
     *size = (size_t)(n * width(e->to_type));
@@ -240,20 +234,20 @@ static tq_status tile_convert(tqi_producer *producer, uint32_t index, void *scra
 
 /* ---- sparse: unpacked whole ---- */
 
-/* The scratch holds, one behind the other: stored values, their places, the dense tensor, the
- * result. */
-static uint64_t sparse_scratch(const tqi_encoder *e) {
-    return tqi_align_up(e->values * width(e->from_type), LINE) +
-           tqi_align_up(e->values * sizeof(uint64_t), LINE) +
-           tqi_align_up(e->elements * width(e->from_type), LINE) + e->producer.size + LINE;
+uint64_t tqi_encoder_sparse_scratch(const tqi_encoder *e) {
+    return tqi_align_up(e->values * width(e->from_type), TQI_ENCODER_LINE) +
+           tqi_align_up(e->values * sizeof(uint64_t), TQI_ENCODER_LINE) +
+           tqi_align_up(e->elements * width(e->from_type), TQI_ENCODER_LINE) + e->producer.size +
+           TQI_ENCODER_LINE;
 }
 
-static tq_status unpack(const tqi_encoder *e, void *scratch, uint8_t **dense, tq_error *error) {
+tq_status tqi_encoder_unpack(const tqi_encoder *e, void *scratch, uint8_t **dense,
+                             tq_error *error) {
     size_t size = width(e->from_type);
     const uint8_t *x;
-    TQI_TRY(fetch(e, 0, e->values, scratch, &x, error));
-    uint64_t *place = (uint64_t *)(void *)behind(scratch, e->values * size);
-    *dense = behind(place, e->values * sizeof *place);
+    TQI_TRY(tqi_encoder_fetch(e, 0, e->values, scratch, &x, error));
+    uint64_t *place = (uint64_t *)(void *)tqi_behind(scratch, e->values * size);
+    *dense = tqi_behind(place, e->values * sizeof *place);
     if (!tqi_sparsity_places(e->view, e->sparse, e->values, place))
         return tqi_fail_at(error, TQ_ERR_CORRUPT, e->sparse->sparsity,
                            "the sparsity of tensor '%s' contradicts its shape or data",
@@ -269,8 +263,8 @@ static tq_status tile_sparse(tqi_producer *producer, uint32_t index, void *scrat
                              tq_error *error) {
     tqi_encoder *e = (tqi_encoder *)producer;
     uint8_t *dense;
-    TQI_TRY(unpack(e, scratch, &dense, error));
-    uint8_t *y = behind(dense, e->elements * width(e->from_type));
+    TQI_TRY(tqi_encoder_unpack(e, scratch, &dense, error));
+    uint8_t *y = tqi_behind(dense, e->elements * width(e->from_type));
     e->sums[index] = (tqi_sums){0, 0};
     if (e->to_type == TQI_TYPE_INT8) {
         spread_ranges(e, dense, 0, e->elements, begin_ranges(e));
@@ -296,7 +290,7 @@ static tq_status peek_sparse(tqi_producer *producer, void *scratch, tq_error *er
 
 /* Columns are not cut across: a matrix's row of them stays whole. */
 static void cut_into_tiles(tqi_encoder *e) {
-    uint64_t most = TILE / width(e->from_type), rows = e->elements / e->row, n;
+    uint64_t most = TQI_ENCODER_TILE / width(e->from_type), rows = e->elements / e->row, n;
     if (e->row > most && e->inner != 1) {
         e->piece = most;
         e->pieces = (uint32_t)((e->row + most - 1) / most);
@@ -308,7 +302,8 @@ static void cut_into_tiles(tqi_encoder *e) {
         e->producer.tiles = (uint32_t)((rows + e->rows - 1) / e->rows);
         n = tqi_min_u64(e->rows * e->row, e->elements);
     }
-    e->producer.scratch = (size_t)(n * width(e->from_type) + n * width(e->to_type) + 2 * LINE);
+    e->producer.scratch =
+        (size_t)(n * width(e->from_type) + n * width(e->to_type) + 2 * TQI_ENCODER_LINE);
 }
 
 tq_status tqi_encoder_init(tqi_encoder *e, tqi_arena *arena, tq_error *error) {
@@ -318,7 +313,7 @@ tq_status tqi_encoder_init(tqi_encoder *e, tqi_arena *arena, tq_error *error) {
     atomic_init(&e->failed, TQ_REASON_NONE);
     if (e->sparse) {
         e->producer.tiles = 1;
-        e->producer.scratch = (size_t)sparse_scratch(e);
+        e->producer.scratch = (size_t)tqi_encoder_sparse_scratch(e);
         e->producer.tile = tile_sparse;
         e->producer.peek = int8 ? peek_sparse : NULL;
     } else {
@@ -345,21 +340,21 @@ tq_status tqi_encoder_init_codes(tqi_encoder *e, const int8_t *codes, float *sca
     return TQ_OK;
 }
 
-tq_status tqi_encoder_run(tqi_encoder *e, void *result, tq_error *error) {
-    void *scratch = tqi_alloc(e->heap, e->producer.scratch);
+tq_status tqi_producer_run(tqi_producer *producer, tqi_heap *heap, void *result, tq_error *error) {
+    void *scratch = tqi_alloc(heap, producer->scratch);
     if (!scratch)
-        return tqi_no_memory(e->heap, e->producer.scratch, error);
+        return tqi_no_memory(heap, producer->scratch, error);
     uint64_t offset;
     const uint8_t *bytes;
     size_t size;
     tq_status status = TQ_OK;
-    if (e->producer.measure)
-        status = e->producer.measure(&e->producer, scratch, error);
+    if (producer->measure)
+        status = producer->measure(producer, scratch, error);
     if (status == TQ_OK)
-        status = e->producer.tile(&e->producer, 0, scratch, &offset, &bytes, &size, error);
+        status = producer->tile(producer, 0, scratch, &offset, &bytes, &size, error);
     if (status == TQ_OK)
         memcpy(result, bytes, size);
-    tqi_free(e->heap, scratch, e->producer.scratch);
+    tqi_free(heap, scratch, producer->scratch);
     return status;
 }
 

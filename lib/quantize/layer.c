@@ -160,6 +160,16 @@ static tq_status round_sums(const work *w, bool *done) {
                       w->error);
 }
 
+/* Where there are few patches, what taps seem to have in common is chance. */
+static void shrink(double *covariance, size_t taps, double patches) {
+    const double enough = 4; /* patches for each tap */
+    double keep = patches / (enough * (double)taps);
+    for (size_t i = 0; i < taps && keep < 1; i++)
+        for (size_t j = 0; j < taps; j++)
+            if (i != j)
+                covariance[i * taps + j] *= keep;
+}
+
 static tq_status round_by_inputs(const work *w, bool *done) {
     tqi_layer *l = w->layer;
     tqi_heap *heap = w->context->heap;
@@ -171,15 +181,18 @@ static tq_status round_by_inputs(const work *w, bool *done) {
     double *covariance = tqi_alloc(heap, (size_t)size);
     if (!covariance)
         return TQ_OK;
-    for (uint32_t g = 0; g < l->rows.groups; g++)
+    for (uint32_t g = 0; g < l->rows.groups; g++) {
         tqi_layer_covariance(w->known, g, covariance + g * square);
+        shrink(covariance + g * square, l->rows.taps, (double)w->known->total.patches);
+    }
     /* around the mean already: the bias takes care of that */
     tqi_gptq task = {.rows = l->rows,
                      .weights = tqi_floats(&w->weights),
                      .moments = {.second = covariance},
                      .min = -LARGEST,
                      .max = LARGEST,
-                     .damping = TQI_GPTQ_DAMPING};
+                     .damping = TQI_GPTQ_DAMPING,
+                     .cancel = w->context->cancel};
     tqi_gptq_result result;
     tq_status status = tqi_round_gptq(&task, l->codes, &result, heap, w->error);
     tqi_free(heap, covariance, (size_t)size);

@@ -36,6 +36,7 @@ typedef struct tqi_layer_context {
     tqi_heap *heap;
     tqi_rounding rounding;
     bool corrects_bias;
+    const tqi_cancel *cancel; /* or NULL */
 } tqi_layer_context;
 
 /* The operator that a constant is the int8 weight of, if it is one that this is for; arrays are

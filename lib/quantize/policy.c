@@ -65,7 +65,7 @@ static void make_float(const tqi_policy *p, uint32_t constant) {
     const tqi_constant *c = &p->plan->constants.list[constant];
     tqi_action action =
         c->stored_type == TQI_TYPE_FLOAT16 || c->sparse ? TQI_ACTION_KEEP : TQI_ACTION_FLOAT16;
-    p->plan->decisions[constant] = (tqi_decision){action, TQ_REASON_TOO_NOISY, -1};
+    p->plan->decisions[constant] = (tqi_decision){action, TQ_REASON_TOO_NOISY, -1, 0};
 }
 
 static tq_status choose(const tqi_policy *p, const tqi_item *items, uint32_t n, tqi_island *islands,

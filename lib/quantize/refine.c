@@ -15,16 +15,25 @@
 /* By effort. */
 typedef struct pace {
     uint32_t samples; /* that statistics are gathered from */
-    uint32_t trials;  /* samples that results are judged on */
+    uint32_t trials;  /* samples that layers are judged on, one by one */
+    uint32_t wholes;  /* samples that the whole is judged on */
     tqi_rounding rounding;
-    double work; /* multiplications that judging layers one by one may take */
+    double work; /* multiplications that each of the four steps may take */
 } pace;
 
 static const pace paces[] = {
-    [TQ_EFFORT_NORMAL] = {32, 8, TQI_ROUND_INPUTS, 6e11},
-    [TQ_EFFORT_FAST] = {2, 0, TQI_ROUND_SUMS, 0},
-    [TQ_EFFORT_BEST] = {48, 12, TQI_ROUND_INPUTS, 1e13},
+    [TQ_EFFORT_NORMAL] = {32, 4, 8, TQI_ROUND_INPUTS, 1e11},
+    [TQ_EFFORT_FAST] = {2, 0, 0, TQI_ROUND_SUMS, 0},
+    [TQ_EFFORT_BEST] = {64, 16, 32, TQI_ROUND_INPUTS, 1e13},
 };
+
+/* Steps are operators that ran: how many there will be is a guess. */
+typedef struct steps {
+    tq_progress progress;
+    void *opaque;
+    uint64_t done, total;
+    bool cancelled;
+} steps;
 
 typedef struct refiner {
     const tqi_graph *graph;
@@ -37,6 +46,8 @@ typedef struct refiner {
     uint32_t n_layers;
     int32_t *same; /* by layer: the first with its weights, or -1 */
     tqi_item *items;
+    steps steps;
+    tqi_cancel cancel;         /* the same for rounding */
     tqi_new_bias *head_biases; /* of heads that are no int8 layers */
     uint32_t n_head_biases;
     tqi_arena *arena;
@@ -46,6 +57,38 @@ typedef struct refiner {
 static bool is_int8(const refiner *r, uint32_t constant) {
     tqi_action action = r->plan->decisions[constant].action;
     return action == TQI_ACTION_DYNAMIC || action == TQI_ACTION_WEIGHT_ONLY;
+}
+
+/* ---- steps ---- */
+
+static int32_t tell(steps *s) {
+    s->cancelled = s->cancelled || s->progress(s->opaque, s->done, s->total) != 0;
+    return s->cancelled;
+}
+
+static int32_t step(void *opaque, uint64_t done, uint64_t total) {
+    (void)done, (void)total;
+    steps *s = opaque;
+    s->done += s->done < s->total;
+    return tell(s);
+}
+
+static bool is_cancelled(void *opaque) {
+    return tell(opaque) != 0;
+}
+
+static void count_steps(refiner *r) {
+    for (uint32_t i = 0; i < r->graph->n_subgraphs; i++) {
+        uint64_t layers = 0;
+        for (uint32_t k = 0; k < r->n_layers; k++)
+            layers += r->layers[k].subgraph == i;
+        uint64_t runs = r->pace->samples + r->pace->trials * (1 + layers / 2);
+        if (r->pace->wholes)
+            runs += 2 * (uint64_t)r->pace->samples + 3 * (uint64_t)r->pace->wholes;
+        r->steps.total += layers ? runs * r->graph->subgraphs[i].n_operators : 0;
+    }
+    if (r->steps.progress)
+        r->context.cancel = &r->cancel;
 }
 
 /* ---- layers ---- */
@@ -187,8 +230,8 @@ static tq_status run_samples(refiner *r, const tqi_gathering *g, tqi_trials *tri
         return TQ_OK;
     }
     tqi_sample sample;
-    TQI_TRY(tqi_sample_open(&sample, g->exec, r->graph->subgraphs[g->subgraph].n_inputs,
-                            r->options->heap, r->error));
+    TQI_TRY(tqi_sample_open(&sample, g->exec, &r->graph->subgraphs[g->subgraph], r->options->heap,
+                            r->error));
     tq_status status = TQ_OK;
     for (uint32_t k = 0; k < g->ranges.n && status == TQ_OK; k++) {
         tqi_synthetic synthetic = {seed, g->ranges.list[k], 2};
@@ -223,8 +266,8 @@ static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *
                             .as_far_as_possible = true,
                             .retain = true,
                             .keep = UINT64_MAX,
-                            .progress = g->options.progress,
-                            .progress_opaque = g->options.progress_opaque};
+                            .progress = r->steps.progress ? step : NULL,
+                            .progress_opaque = &r->steps};
     tqi_arena arena;
     tqi_arena_init(&arena, heap);
     tq_status status = tqi_arena_alloc(&arena, layers, sizeof *j.values, &j.values, r->error);
@@ -246,29 +289,12 @@ static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *
     return status;
 }
 
-/* Multiplications of a layer in one run. */
-static double work_of(const refiner *r, const tqi_gathering *g, const tqi_layer *l) {
-    const tqi_layer_statistics *known = tqi_statistics_layer(&g->statistics, l->op);
-    if (!known || known->runs == 0)
+/* Each of n layers runs what is behind it again: half of all, on average. */
+static uint32_t trials_for(const refiner *r, const tqi_gathering *g, uint32_t n) {
+    double all = g->work * n / 2;
+    if (all * g->ranges.n > 3 * r->pace->work)
         return 0;
-    return (double)known->total.positions / known->runs *
-           (double)r->plan->constants.list[l->constant].elements;
-}
-
-/* Samples that judging layers one by one can afford: each layer runs all behind it again. */
-static uint32_t affordable(const refiner *r, const tqi_gathering *g, const uint32_t *list,
-                           uint32_t n) {
-    double behind = 0, all = 0;
-    for (uint32_t i = r->n_layers; i-- > 0;) {
-        const tqi_layer *l = &r->layers[i];
-        if (l->subgraph == g->subgraph)
-            behind += work_of(r, g, l);
-    }
-    (void)list;
-    all = behind * n / 2;
-    double samples = all > 0 ? r->pace->work / all : r->pace->trials;
-    uint32_t count = samples < r->pace->trials ? (uint32_t)samples : r->pace->trials;
-    return count - count % g->ranges.n;
+    return all * r->pace->trials > r->pace->work ? g->ranges.n : r->pace->trials;
 }
 
 static tq_status judge_layers(refiner *r, const tqi_gathering *g) {
@@ -278,7 +304,7 @@ static tq_status judge_layers(refiner *r, const tqi_gathering *g) {
     for (uint32_t i = 0; i < r->n_layers; i++)
         if (r->layers[i].subgraph == g->subgraph && r->layers[i].ready)
             list[n++] = i;
-    uint32_t count = affordable(r, g, list, n);
+    uint32_t count = trials_for(r, g, n);
     if (n == 0 || count == 0)
         return TQ_OK;
     TQI_NEW(r->arena, &results, n, r->error);
@@ -292,9 +318,10 @@ static tq_status judge_layers(refiner *r, const tqi_gathering *g) {
 
 static tq_status judge_whole(refiner *r, const tqi_gathering *g) {
     tqi_trial results[WHOLE_TRIALS];
-    if (r->pace->trials == 0)
+    if (r->pace->wholes == 0)
         return TQ_OK;
-    TQI_TRY(run_trials(r, g, NULL, 0, NULL, r->pace->trials, results));
+    uint32_t count = tqi_affordable(g, r->pace->wholes, r->pace->work / (1 + WHOLE_TRIALS));
+    TQI_TRY(run_trials(r, g, NULL, 0, NULL, count, results));
     r->out->error = results[ALL_AS_REFINED].worst;
     r->out->plain_error = results[ALL_PLAIN].worst;
     return TQ_OK;
@@ -334,11 +361,12 @@ static tq_status correct_heads(refiner *r, const tqi_gathering *g) {
     tqi_trial results[WHOLE_TRIALS];
     TQI_TRY(tqi_heads_find(&heads, r->graph, g->subgraph, &r->plan->constants.uses[g->subgraph],
                            r->arena, r->error));
-    if (heads.n == 0 || r->pace->trials == 0)
+    if (heads.n == 0 || r->pace->wholes == 0)
         return TQ_OK;
+    uint32_t count = tqi_affordable(g, r->pace->samples, r->pace->work / 2);
     TQI_NEW(r->arena, &r->head_biases, heads.n, r->error);
     r->n_head_biases = 0;
-    TQI_TRY(run_trials(r, g, NULL, 0, &heads, r->pace->samples, results));
+    TQI_TRY(run_trials(r, g, NULL, 0, &heads, count, results));
     for (uint32_t i = 0; i < heads.n; i++) {
         const tqi_head *head = &heads.list[i];
         float *values;
@@ -427,14 +455,14 @@ static tqi_gathering *given_for(const refiner *r, uint32_t subgraph) {
     return r->options->given ? r->options->given[subgraph] : NULL;
 }
 
-static tq_status open_gathering(const refiner *r, uint32_t subgraph, tqi_gathering *g) {
+static tq_status open_gathering(refiner *r, uint32_t subgraph, tqi_gathering *g) {
     tqi_gathering_options how = {.kernels = r->options->kernels,
                                  .cpu_flags = r->options->cpu_flags,
                                  .heap = r->options->heap,
                                  .grams = r->pace->rounding == TQI_ROUND_INPUTS,
-                                 .samples = r->pace->samples,
-                                 .progress = r->options->progress,
-                                 .progress_opaque = r->options->progress_opaque};
+                                 .work = r->pace->work,
+                                 .progress = r->steps.progress ? step : NULL,
+                                 .progress_opaque = &r->steps};
     return tqi_gathering_begin(g, r->graph, &r->plan->constants, subgraph, &how, r->error);
 }
 
@@ -493,7 +521,8 @@ tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph
                             options->kernels,
                             options->heap,
                             options->recipe->rounds_by_inputs ? r.pace->rounding : TQI_ROUND_PLAIN,
-                            options->recipe->corrects_biases};
+                            options->recipe->corrects_biases,
+                            NULL};
     *refinement = (tqi_refinement){.error = NAN, .plain_error = NAN, .refusal = ""};
     TQI_NEW(arena, &refinement->constants, plan->constants.count, error);
     TQI_NEW(arena, &refinement->biases, plan->constants.count, error);
@@ -501,6 +530,9 @@ tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph
     for (uint32_t i = 0; i < plan->constants.count; i++)
         refinement->errors[i] = NAN;
     TQI_TRY(find_layers(&r));
+    r.steps = (steps){options->progress, options->progress_opaque, 0, 0, false};
+    r.cancel = (tqi_cancel){is_cancelled, &r.steps};
+    count_steps(&r);
     for (uint32_t i = 0; i < r.n_layers; i++)
         r.items[i].error = NAN;
     tqi_gathering *made = NULL;
@@ -508,6 +540,9 @@ tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph
     tq_status status = refine_all(&r, made);
     if (status == TQ_OK)
         hand_over(&r);
+    r.steps.done = r.steps.total;
+    if (status == TQ_OK && r.steps.progress && tell(&r.steps))
+        status = tqi_fail(error, TQ_ERR_CANCELLED, "cancelled");
     for (uint32_t i = 0; i < graph->n_subgraphs; i++)
         tqi_gathering_free(&made[i]);
     return status;

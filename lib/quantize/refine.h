@@ -5,9 +5,8 @@
 #ifndef TQI_QUANTIZE_REFINE_H
 #define TQI_QUANTIZE_REFINE_H
 
+#include "calibrate/gather.h"
 #include "quantize/apply.h"
-
-typedef struct tqi_gathering tqi_gathering;
 
 typedef struct tqi_refine_options {
     const tqi_kernels *kernels;

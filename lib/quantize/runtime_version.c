@@ -24,6 +24,7 @@ static const struct {
     {TQI_OP_CONV_2D, 6, {2, 9, 0}},           {TQI_OP_DEPTHWISE_CONV_2D, 6, {2, 3, 0}},
     {TQI_OP_DEQUANTIZE, 3, {1, 15, 0}},       {TQI_OP_DEQUANTIZE, 5, {2, 7, 0}},
     {TQI_OP_EMBEDDING_LOOKUP, 4, {2, 18, 0}}, {TQI_OP_FULLY_CONNECTED, 12, {2, 17, 0}},
+    {TQI_OP_EMBEDDING_LOOKUP, 5, {2, 21, 0}}, {TQI_OP_FULLY_CONNECTED, 14, {2, 21, 0}},
     {TQI_OP_TRANSPOSE_CONV, 2, {2, 2, 0}},    {TQI_OP_TRANSPOSE_CONV, 3, {2, 3, 0}},
     {TQI_OP_TRANSPOSE_CONV, 4, {2, 13, 0}},   {TQI_BUILTIN_MUL, 2, {1, 14, 0}},
     {TQI_BUILTIN_TILE, 3, {2, 8, 0}},         {TQI_BUILTIN_TRANSPOSE, 2, {1, 14, 0}},

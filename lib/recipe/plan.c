@@ -49,6 +49,8 @@ uint64_t tqi_planned_bytes(const tqi_graph *graph, const tqi_constant *c,
     case TQI_ACTION_DYNAMIC:
     case TQI_ACTION_WEIGHT_ONLY:
         return c->elements + 12 * channels(graph, c, decision->channel_dim);
+    case TQI_ACTION_DYNAMIC_INT4:
+        return c->elements / 2 + 2 * (c->elements / decision->block);
     default:
         return c->bytes;
     }
@@ -74,6 +76,8 @@ static void add_weight(const planner *p, const tqi_subgraph *s, const tqi_operat
     d->mode = mode;
     d->channel_dim = dim;
     if (mode == TQI_MODE_DYNAMIC && !tqi_runs_hybrid(p->graph, s, op))
+        d->refused = true;
+    if (mode == TQI_MODE_DYNAMIC_INT4 && !tqi_runs_int4_blocks(p->graph, s, op, TQI_BLOCK))
         d->refused = true;
     if (dim < 0 && mode != TQI_MODE_FLOAT16)
         d->refused = true;
@@ -104,7 +108,7 @@ static demand find_demand(const planner *p, const tqi_constant *c) {
 /* ---- decisions ---- */
 
 static tqi_decision keep(uint32_t reason) {
-    return (tqi_decision){TQI_ACTION_KEEP, reason, -1};
+    return (tqi_decision){TQI_ACTION_KEEP, reason, -1, 0};
 }
 
 /* A float constant that is not to be quantized: as it is, or plain float32. */
@@ -114,7 +118,7 @@ static tqi_decision leave(const planner *p, const tqi_constant *c, uint32_t reas
     uint64_t most = p->recipe->mixes ? FOLD_GAIN : FOLD_ELEMENTS;
     if (packed && c->well_formed && (c->elements <= most || reason == TQ_REASON_BIAS) &&
         (!c->sparse || smaller))
-        return (tqi_decision){TQI_ACTION_FOLD, reason, -1};
+        return (tqi_decision){TQI_ACTION_FOLD, reason, -1, 0};
     return keep(reason);
 }
 
@@ -131,10 +135,21 @@ static tqi_decision decide_float16(const planner *p, const tqi_constant *c, cons
     if (saved <= DEQUANTIZE_BYTES + strlen(tensor_of(p->graph, c)->name) ||
         (!d->weight && c->elements < FLOAT16_ELEMENTS))
         return keep(TQ_REASON_NOT_SMALLER);
-    return (tqi_decision){TQI_ACTION_FLOAT16, TQ_REASON_NONE, -1};
+    return (tqi_decision){TQI_ACTION_FLOAT16, TQ_REASON_NONE, -1, 0};
 }
 
-static tqi_decision decide_int8(const planner *p, const tqi_constant *c, const demand *d) {
+static tqi_decision quantized(const demand *d) {
+    switch (d->mode) {
+    case TQI_MODE_DYNAMIC:
+        return (tqi_decision){TQI_ACTION_DYNAMIC, TQ_REASON_NONE, d->channel_dim, 0};
+    case TQI_MODE_DYNAMIC_INT4:
+        return (tqi_decision){TQI_ACTION_DYNAMIC_INT4, TQ_REASON_NONE, d->channel_dim, TQI_BLOCK};
+    default:
+        return (tqi_decision){TQI_ACTION_WEIGHT_ONLY, TQ_REASON_NONE, d->channel_dim, 0};
+    }
+}
+
+static tqi_decision decide_integers(const planner *p, const tqi_constant *c, const demand *d) {
     if (!d->weight)
         return leave(p, c,
                      d->bias     ? TQ_REASON_BIAS
@@ -144,11 +159,12 @@ static tqi_decision decide_int8(const planner *p, const tqi_constant *c, const d
         return leave(p, c, TQ_REASON_RUNTIME_REFUSES);
     if (d->bias || d->other || d->custom || d->conflict)
         return leave(p, c, TQ_REASON_FLOAT_USE);
-    tqi_action action = d->mode == TQI_MODE_DYNAMIC ? TQI_ACTION_DYNAMIC : TQI_ACTION_WEIGHT_ONLY;
-    tqi_decision decision = {action, TQ_REASON_NONE, d->channel_dim};
+    tqi_decision decision = quantized(d);
     /* zero points don't count: equal vectors are stored once. int8 behind DENSIFY would be smaller
      * still, but XNNPACK computes garbage from it, or refuses the model (LiteRT 2.3). */
-    uint64_t dense = c->elements + sizeof(float) * channels(p->graph, c, d->channel_dim);
+    uint64_t dense = decision.block
+                         ? tqi_planned_bytes(p->graph, c, &decision)
+                         : c->elements + sizeof(float) * channels(p->graph, c, d->channel_dim);
     uint64_t as_float16 = c->stored_type == TQI_TYPE_FLOAT16 ? c->bytes : 2 * c->elements;
     if (p->recipe->mixes && dense + CHANNEL_BYTES >= as_float16)
         return c->stored_type == TQI_TYPE_FLOAT16 || c->sparse ? leave(p, c, TQ_REASON_NOT_SMALLER)
@@ -188,7 +204,7 @@ static tqi_decision decide(const planner *p, const tqi_constant *c) {
                                         : TQ_REASON_BIAS);
     if (d.mode == TQI_MODE_FLOAT16)
         return decide_float16(p, c, &d);
-    return decide_int8(p, c, &d);
+    return decide_integers(p, c, &d);
 }
 
 /* Decompositions stand for an operator that delegates know by name: they stay as they are. */

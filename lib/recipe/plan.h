@@ -8,16 +8,18 @@
 
 typedef enum tqi_action {
     TQI_ACTION_KEEP,
-    TQI_ACTION_FOLD,        /* plain float32 */
-    TQI_ACTION_DYNAMIC,     /* int8, read by its operators as it is */
-    TQI_ACTION_WEIGHT_ONLY, /* int8 behind DEQUANTIZE */
-    TQI_ACTION_FLOAT16,     /* float16 behind DEQUANTIZE */
+    TQI_ACTION_FOLD,         /* plain float32 */
+    TQI_ACTION_DYNAMIC,      /* int8, read by its operators as it is */
+    TQI_ACTION_WEIGHT_ONLY,  /* int8 behind DEQUANTIZE */
+    TQI_ACTION_FLOAT16,      /* float16 behind DEQUANTIZE */
+    TQI_ACTION_DYNAMIC_INT4, /* int4 in blocks, read by its operators as it is */
 } tqi_action;
 
 typedef struct tqi_decision {
     tqi_action action;
     uint32_t reason;     /* TQ_REASON_...: why it is not quantized */
     int32_t channel_dim; /* of int8 */
+    uint32_t block;      /* of int4: weights with one scale */
 } tqi_decision;
 
 typedef struct tqi_plan {

@@ -2,10 +2,13 @@
 #include <stddef.h>
 
 #include "recipe/recipe.h"
+#include "tflite/schema.h"
 
 static const tqi_rule weight_only[] = {{TQI_ANY_OP, TQI_MODE_WEIGHT_ONLY}};
 static const tqi_rule dynamic[] = {{TQI_ANY_OP, TQI_MODE_DYNAMIC}};
 static const tqi_rule float16[] = {{TQI_ANY_OP, TQI_MODE_FLOAT16}};
+static const tqi_rule int4_blocks[] = {{TQI_OP_FULLY_CONNECTED, TQI_MODE_DYNAMIC_INT4},
+                                       {TQI_OP_EMBEDDING_LOOKUP, TQI_MODE_DYNAMIC_INT4}};
 
 /* A new recipe is a list of rules and a line here. */
 static const tq_recipe presets[] = {
@@ -23,6 +26,11 @@ static const tq_recipe presets[] = {
      .summary = "float16 constants behind DEQUANTIZE: half the size, hardly any error",
      .rules = float16,
      .n_rules = 1},
+    {.name = "dynamic_wi4b32_afp32",
+     .summary = "int4 weights of FULLY_CONNECTED and EMBEDDING_LOOKUP with a scale for every 32, "
+                "activations quantized by the runtime: a seventh of their size; all else float",
+     .rules = int4_blocks,
+     .n_rules = sizeof int4_blocks / sizeof *int4_blocks},
 #ifdef TQI_HAVE_EXECUTOR
     {.name = "int8",
      .summary = "as weight_only_wi8_afp32, but rounded for what the layers see, with the errors "

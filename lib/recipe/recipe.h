@@ -11,13 +11,14 @@
 
 /* How a weight is represented, and how the operator computes with it. */
 typedef enum tqi_mode {
-    TQI_MODE_COPY,        /* left alone */
-    TQI_MODE_DYNAMIC,     /* integers; the runtime quantizes activations as it goes */
-    TQI_MODE_WEIGHT_ONLY, /* integers behind DEQUANTIZE; float32 arithmetic */
-    TQI_MODE_FLOAT16,     /* float16 behind DEQUANTIZE; float32 arithmetic */
+    TQI_MODE_COPY,         /* left alone */
+    TQI_MODE_DYNAMIC,      /* integers; the runtime quantizes activations as it goes */
+    TQI_MODE_WEIGHT_ONLY,  /* integers behind DEQUANTIZE; float32 arithmetic */
+    TQI_MODE_FLOAT16,      /* float16 behind DEQUANTIZE; float32 arithmetic */
+    TQI_MODE_DYNAMIC_INT4, /* as DYNAMIC, but int4 with a scale for each TQI_BLOCK of them */
 } tqi_mode;
 
-enum { TQI_ANY_OP = -1 };
+enum { TQI_ANY_OP = -1, TQI_BLOCK = 32 };
 
 typedef struct tqi_rule {
     int32_t builtin; /* BuiltinOperator, or TQI_ANY_OP */

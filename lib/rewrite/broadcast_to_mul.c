@@ -40,7 +40,7 @@ static tq_status unit_scale(tqi_rewriter *ctx, tqi_quantization **out, tq_error 
     TQI_NEW(ctx->graph->arena, &scale, 1, error);
     TQI_NEW(ctx->graph->arena, out, 1, error);
     *scale = 1.0f;
-    **out = (tqi_quantization){1, 0, scale};
+    **out = (tqi_quantization){.count = 1, .scale = scale};
     return TQ_OK;
 }
 

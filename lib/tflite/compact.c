@@ -67,6 +67,9 @@ static tq_status renumber_tensors(tqi_graph *graph, tqi_subgraph *s, tq_error *e
         if (!s->tensors[i].removed)
             s->tensors[n++] = s->tensors[i];
     }
+    for (int32_t i = 0; i < n; i++)
+        if (s->tensors[i].quantization && s->tensors[i].quantization->block)
+            renumber(map, &s->tensors[i].quantization->scales, 1);
     s->n_tensors = (uint32_t)n;
     TQI_TRY(follow_source(graph, s, map, error));
     renumber(map, s->inputs, s->n_inputs);

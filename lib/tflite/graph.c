@@ -133,10 +133,9 @@ static tq_status load_tensor(tqi_graph *graph, int32_t subgraph, int32_t index, 
 
 void tqi_details_tensors(const tqi_view *view, const tqi_subgraph *subgraph,
                          const tqi_tensor *tensor, int32_t named[2]) {
-    enum { CUSTOM = 1 };
     named[0] = named[1] = -1;
     if (!tensor->old_quantization ||
-        tqi_get_i8(view, tensor->old_quantization, TQI_QUANT_DETAILS_TYPE, 0) <= CUSTOM)
+        tqi_get_i8(view, tensor->old_quantization, TQI_QUANT_DETAILS_TYPE, 0) <= TQI_DETAILS_CUSTOM)
         return;
     uint32_t details = tqi_get_table(view, tensor->old_quantization, TQI_QUANT_DETAILS);
     if (!details)

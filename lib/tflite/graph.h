@@ -16,6 +16,8 @@ typedef struct tqi_quantization {
     uint32_t count; /* scales */
     int32_t dim;
     const float *scale; /* filled in when the tensor's content is made */
+    uint32_t block;     /* or 0: elements with one scale, in order */
+    int32_t scales;     /* of blocks: a tensor; `scale` is NULL */
 } tqi_quantization;
 
 typedef struct tqi_tensor {
@@ -123,6 +125,9 @@ tq_status tqi_borrow_i32(const tqi_view *view, tqi_vector vector, tqi_arena *are
 bool tqi_tensor_elements(const tqi_tensor *tensor, uint64_t *elements);
 /* Bytes that `elements` of this type take; false if the type has no fixed size. */
 bool tqi_type_bytes(int32_t type, uint64_t elements, uint64_t *bytes);
+
+/* QuantizationDetails; these two are read and written. */
+enum { TQI_DETAILS_CUSTOM = 1, TQI_DETAILS_BLOCKWISE = 2 };
 
 /* Blockwise and multi-axis quantization names the tensors of its scales and zero points by index:
  * named[0] and named[1], or -1. */

@@ -63,8 +63,27 @@ static uint32_t emit_metadata(tqi_head *head, const void *context, uint32_t i) {
 
 /* ---- tensors ---- */
 
+static void emit_blockwise(tqi_head *head, uint32_t slot, const tqi_quantization *q) {
+    tqi_emitter *out = &head->emitter;
+    tqi_record record, details;
+    tqi_record_begin(&record, &tqi_quantization_parameters_table, &head->graph->view, 0);
+    tqi_record_scalar(&record, TQI_QUANT_DETAILS_TYPE, TQI_DETAILS_BLOCKWISE, 0);
+    tqi_record_later(&record, TQI_QUANT_DETAILS);
+    tqi_record_scalar(&record, TQI_QUANT_QUANTIZED_DIMENSION, (uint64_t)q->dim, 0);
+    tqi_emit_link(out, slot, tqi_emit_record(out, &record));
+    tqi_record_begin(&details, &tqi_blockwise_quantization_table, &head->graph->view, 0);
+    tqi_record_scalar(&details, TQI_BLOCKWISE_SCALES, (uint32_t)q->scales, 0);
+    tqi_record_scalar(&details, TQI_BLOCKWISE_ZERO_POINTS, UINT32_MAX, 0); /* -1: none */
+    tqi_record_scalar(&details, TQI_BLOCKWISE_BLOCK_SIZE, q->block, 0);
+    tqi_emit_link(out, record.slot[TQI_QUANT_DETAILS], tqi_emit_record(out, &details));
+}
+
 static void emit_new_quantization(tqi_head *head, uint32_t slot, const tqi_quantization *q) {
     tqi_emitter *out = &head->emitter;
+    if (q->block) {
+        emit_blockwise(head, slot, q);
+        return;
+    }
     int64_t *zeros = NULL;
     if (out->status == TQ_OK)
         out->status = tqi_arena_alloc(head->arena, q->count, sizeof *zeros, &zeros, head->error);
@@ -90,12 +109,11 @@ static void renumber_scalar(tqi_record *record, uint32_t field, const tqi_subgra
 /* Blockwise and multi-axis details name the tensors of their scales by index. */
 static void emit_details(tqi_head *head, uint32_t slot, const tqi_subgraph *subgraph,
                          uint32_t quantization, int8_t type) {
-    enum { BLOCKWISE = 2 };
     const tqi_view *view = &head->graph->view;
     tqi_record record;
     tqi_record_begin(&record,
-                     type == BLOCKWISE ? &tqi_blockwise_quantization_table
-                                       : &tqi_multi_axis_quantization_table,
+                     type == TQI_DETAILS_BLOCKWISE ? &tqi_blockwise_quantization_table
+                                                   : &tqi_multi_axis_quantization_table,
                      view, tqi_get_table(view, quantization, TQI_QUANT_DETAILS));
     renumber_scalar(&record, TQI_BLOCKWISE_SCALES, subgraph);
     renumber_scalar(&record, TQI_BLOCKWISE_ZERO_POINTS, subgraph);
@@ -104,12 +122,11 @@ static void emit_details(tqi_head *head, uint32_t slot, const tqi_subgraph *subg
 
 static void emit_old_quantization(tqi_head *head, uint32_t slot, const tqi_subgraph *subgraph,
                                   uint32_t quantization) {
-    enum { CUSTOM = 1 };
     const tqi_view *view = &head->graph->view;
     int8_t type = tqi_get_i8(view, quantization, TQI_QUANT_DETAILS_TYPE, 0);
     tqi_record record;
     tqi_record_begin(&record, &tqi_quantization_parameters_table, view, quantization);
-    bool indices = type > CUSTOM && tqi_record_has(&record, TQI_QUANT_DETAILS);
+    bool indices = type > TQI_DETAILS_CUSTOM && tqi_record_has(&record, TQI_QUANT_DETAILS);
     if (indices)
         tqi_record_later(&record, TQI_QUANT_DETAILS);
     tqi_emit_link(&head->emitter, slot, tqi_emit_record(&head->emitter, &record));
@@ -130,6 +147,7 @@ static uint32_t emit_tensor(tqi_head *head, const void *context, uint32_t i) {
             tqi_record_drop(&record, TQI_TENSOR_SPARSITY);
     }
     if (!tensor->source) {
+        tqi_record_scalar(&record, TQI_TENSOR_TYPE, (uint64_t)tensor->type, 0);
         tqi_record_vector(&record, TQI_TENSOR_SHAPE, tensor->shape, tensor->rank);
         if (tensor->signature_rank > 0)
             tqi_record_vector(&record, TQI_TENSOR_SHAPE_SIGNATURE, tensor->signature,

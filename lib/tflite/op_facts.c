@@ -104,3 +104,27 @@ int32_t tqi_hybrid_version(const tqi_graph *graph, const tqi_subgraph *subgraph,
     }
     return f->hybrid_version;
 }
+
+bool tqi_runs_int4_blocks(const tqi_graph *graph, const tqi_subgraph *subgraph,
+                          const tqi_operator *op, uint32_t block) {
+    enum { ACTIVATION = 0, WHOLE_BLOCKS = 32, LEAST_ROWS = 4 };
+    const tqi_tensor *weight = input(subgraph, op, 1);
+    if (!tqi_runs_hybrid(graph, subgraph, op) || !weight || weight->rank != 2 || block == 0 ||
+        block % WHOLE_BLOCKS != 0 || weight->shape[1] <= 0 ||
+        (uint32_t)weight->shape[1] % block != 0)
+        return false;
+    if (tqi_builtin(graph, op) == TQI_OP_EMBEDDING_LOOKUP)
+        return true;
+    /* The builtin kernel computes the bias alone for fewer rows, and forgets the activation. */
+    uint32_t options = tqi_options(graph, op);
+    return tqi_builtin(graph, op) == TQI_OP_FULLY_CONNECTED && weight->shape[0] >= LEAST_ROWS &&
+           !(options && tqi_get_i8(&graph->view, options, ACTIVATION, 0) != 0);
+}
+
+/* The runtime's rules don't know blocks. LiteRT has kernels since 1.3 (FULLY_CONNECTED) and 1.4
+ * (EMBEDDING_LOOKUP); what is older would load the model and compute garbage. These versions came
+ * with 2.1.0 and 2.1.2, and keep it from that. */
+int32_t tqi_int4_blocks_version(const tqi_graph *graph, const tqi_operator *op) {
+    enum { EMBEDDING_LOOKUP = 5, FULLY_CONNECTED = 14 };
+    return tqi_builtin(graph, op) == TQI_OP_EMBEDDING_LOOKUP ? EMBEDDING_LOOKUP : FULLY_CONNECTED;
+}

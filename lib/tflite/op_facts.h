@@ -24,6 +24,12 @@ bool tqi_runs_hybrid(const tqi_graph *graph, const tqi_subgraph *subgraph, const
 int32_t tqi_hybrid_version(const tqi_graph *graph, const tqi_subgraph *subgraph,
                            const tqi_operator *op);
 
+/* true: it runs there with float32 activations and int4 weights that have a scale for each `block`
+ * of them along the last dimension, with XNNPACK and without. */
+bool tqi_runs_int4_blocks(const tqi_graph *graph, const tqi_subgraph *subgraph,
+                          const tqi_operator *op, uint32_t block);
+int32_t tqi_int4_blocks_version(const tqi_graph *graph, const tqi_operator *op);
+
 enum { TQI_DEQUANTIZE_FLOAT16_VERSION = 3, TQI_DEQUANTIZE_CHANNEL_VERSION = 5 };
 
 #endif

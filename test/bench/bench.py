@@ -228,13 +228,13 @@ class Command:
         pass
 
 
-class Library:
-    """litert-quantizer in a process that stays and has imported it."""
+class Side:
+    """A process that stays, has imported its package, and is asked with a line for each run."""
 
-    def __init__(self, model):
-        self.model = model
+    def __init__(self, what, job, *words):
+        self.what, self.job = what, job
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "litert_side.py", "serve"],
+            [sys.executable, HERE / "litert_side.py", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -243,15 +243,14 @@ class Library:
 
     def run(self, out):
         try:
-            job = {"model": str(self.model), "output": str(out), "recipe": RECIPE}
-            print(json.dumps(job), file=self.process.stdin, flush=True)
+            print(json.dumps(self.job | {"output": str(out)}), file=self.process.stdin, flush=True)
             answer = json.loads(self.process.stdout.readline() or '{"error": "the process ended"}')
         except BrokenPipeError:
             answer = {"error": "the process ended"}
         finally:
             out.unlink(missing_ok=True)
         if "error" in answer:
-            raise Failed(f"litert-quantizer: {answer['error'][:200]}")
+            raise Failed(f"{self.what}: {answer['error'][:200]}")
         return Run(answer["seconds"], answer["bytes"])
 
     def end(self):
@@ -292,6 +291,7 @@ class Model:
 
 
 LIBRARY, COMMAND = "litert-quantizer, library", "litert-quantizer, command"
+INT8, LITTLE_EFFORT, INFERENCE = "tfquant -r int8", "tfquant -r int8 --effort fast", "an inference"
 
 
 def comparisons(title, cores, folded_for_litert, demands):
@@ -326,12 +326,16 @@ def comparisons(title, cores, folded_for_litert, demands):
 
 def contender(bench, key, model):
     tool = bench.build / "examples" / "tfquant"
+    if key in (INT8, LITTLE_EFFORT):
+        return Command(bench, [bench.executor, "quantize", model.path, "-o", "{out}", *key.split()[1:]])
+    if key == INFERENCE:
+        return Side("LiteRT", {}, "infer", model.path)
     if key == "cp":
         return Command(bench, [*bench.cp, model.path, "{out}"])
     if key == "nothing":
         return Command(bench, [bench.tool("empty_program")], makes=None)
     if key == LIBRARY:
-        return Library(model.for_litert)
+        return Side("litert-quantizer", {"model": str(model.for_litert), "recipe": RECIPE}, "serve")
     if key == COMMAND:
         # Starts as the installed script does, wherever that is.
         start = "from litert_quantizer.litert_quantizer import cli_main; cli_main()"
@@ -455,6 +459,39 @@ def small_rows(bench):
         measure(bench, FOLDED, {}, in_float32, 2 * size)
 
 
+def int8_rows(bench):
+    """What the recipe int8 costs, which runs the model; over running it in LiteRT."""
+    title = "hand_landmark_full"
+    most = lambda text, value: Demand(f"ours ≤ {text}", "ours", most=value)
+    wanted = [
+        Comparison(f"{title}: time of int8 over one inference in LiteRT", INT8, INFERENCE, "time", most("10 s", 10)),
+        Comparison(f"{title}: peak memory of int8 over cp", INT8, "cp", "memory", most("300 MiB", 300 * MIB)),
+        Comparison(
+            f"{title}: time of int8 --effort fast over one inference in LiteRT", LITTLE_EFFORT, INFERENCE, "time",
+            most("50 ms", 0.05),
+        ),
+    ]
+    wanted = [c for c in wanted if bench.wants(c.name)]
+    if not wanted:
+        return
+    path, lacking = hand_landmark(), []
+    recipes = output_of(bench.executor, "recipes") or ""
+    if path is None:
+        lacking.append("the model is not there")
+    if not re.search(r"^int8\s", recipes, re.MULTILINE):
+        lacking.append(f"there is no build with the executor, or it has no recipe int8: {bench.executor}")
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        lacking.append("the Python here has no package ai_edge_litert")
+    if lacking:
+        bench.skip("int8", "; ".join(lacking))
+        return
+    if "--effort" not in (output_of(bench.executor, "quantize", "--help") or ""):
+        bench.skip("int8 --effort fast", "the program has no option --effort")
+        wanted = [c for c in wanted if c.ours != LITTLE_EFFORT]
+    if wanted:
+        whole_rows(bench, wanted, Model(title, path, path))
+
+
 def medium_rows(bench):
     layers, width = 7, 2048
     size = layers * 4 * width * width
@@ -535,6 +572,7 @@ class Bench:
     def __init__(self, arguments, folder):
         self.build, self.quick, self.layers = arguments.build, arguments.quick, arguments.layers
         self.turns, self.only, self.folder = arguments.turns, arguments.only, folder
+        self.executor = arguments.executor_build / "examples" / "tfquant"
         self.cores = processors()
         self.litert = importlib.util.find_spec("litert_quantizer") is not None
         self.cp = self._cp()
@@ -594,6 +632,7 @@ NOTES = (
     "Whole runs, which take turns: the command tfquant, from its start to its end, each time on a new file. "
     "litert-quantizer as a library: in a process that has imported and used it, from the path of the model to "
     "the written file.",
+    "An inference: the median of 20 in a process that stays, XNNPACK, one thread.",
     "Peak resident memory is what the system counts as resident for a process, mapped pages of files included.",
     "Size: sections of two executables as `size -A` lists them, one linked statically with the library, all levels, "
     "the other without; the linker drops unused sections.",
@@ -607,10 +646,14 @@ def parse_arguments():
     parser.add_argument("--layers", type=int, default=HUGE_LAYERS, help=f"in the huge model ({HUGE_LAYERS}, of 67 MB)")
     parser.add_argument("--turns", type=int, default=5, help="how often each run is measured (5)")
     parser.add_argument("--build", type=pathlib.Path, default=PROJECT / "build", help="the build to measure (build)")
+    parser.add_argument(
+        "--executor-build", type=pathlib.Path, help="the build with -Dexecutor=true, for the rows of int8 (that of --build)"
+    )
     arguments = parser.parse_args()
     if arguments.layers < 1 or arguments.turns < 1:
         parser.error("--layers and --turns must be at least 1")
     arguments.build = arguments.build.resolve()
+    arguments.executor_build = (arguments.executor_build or arguments.build).resolve()
     try:
         arguments.only = arguments.only and re.compile(arguments.only, re.IGNORECASE)
     except re.error as error:
@@ -623,7 +666,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the huge files go
     with tempfile.TemporaryDirectory(prefix="tfquant-bench-") as folder:
         bench = Bench(arguments, pathlib.Path(folder))
-        for part in (kernel_rows, size_rows, small_rows, medium_rows, huge_rows):
+        for part in (kernel_rows, size_rows, small_rows, int8_rows, medium_rows, huge_rows):
             part(bench)
         text = bench.text()
     if not bench.rows:

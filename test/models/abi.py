@@ -42,7 +42,7 @@ ModelInfo = struct(
 TensorInfo = struct(
     "TensorInfo", ("type", i32), ("name", c.c_char_p), ("rank", u32), ("signature_rank", u32),
     ("shape", c.POINTER(i32)), ("shape_signature", c.POINTER(i32)), ("buffer", u32), ("is_variable", u32),
-    ("is_sparse", u32), ("scales", u32), ("bytes", u64), ("channel_dim", i32), ("reserved", u32),
+    ("is_sparse", u32), ("scales", u32), ("bytes", u64), ("channel_dim", i32), ("block_size", u32),
     ("scale", c.POINTER(c.c_float)), ("zero_point", c.POINTER(i64)),
 )
 RecipeInfo = struct("RecipeInfo", ("is_default", u32), ("name", c.c_char_p), ("summary", c.c_char_p))
@@ -87,6 +87,29 @@ EditInfo = struct(
     ("name", c.c_char_p),
 )
 
+Array = type(
+    "Array", (c.Structure,),
+    {"_fields_": [("data", c.c_void_p), ("bytes", u64), ("shape", c.POINTER(i32)), ("rank", u32), ("type", i32)]},
+)
+VerifyOptions = struct(
+    "VerifyOptions", ("n_sets", u32), ("inputs", c.POINTER(Array)), ("signature", c.c_char_p), ("low", c.c_double),
+    ("high", c.c_double), ("seed", u32), ("n_trials", u32), ("progress", PROGRESS), ("progress_opaque", c.c_void_p),
+)
+VerificationInfo = struct(
+    "VerificationInfo", ("n_sets", u32), ("outputs", u32), ("layers", u32), ("compared_outputs", u32),
+    ("compared_layers", u32), ("worst_output", i32), ("entry_layer", i32), ("unmatched", u32), ("other_unmatched", u32),
+    ("skipped", u32), ("other_skipped", u32), ("refusal", c.c_char_p),
+)
+Comparison = struct(
+    "Comparison", ("sets", u32), ("subgraph", u32), ("op", i32), ("tensor", i32), ("other_subgraph", u32),
+    ("other_op", i32), ("other_tensor", i32), ("output", i32), ("builtin_code", i32), ("name", c.c_char_p),
+    ("op_name", c.c_char_p), ("other_op_name", c.c_char_p), ("shape", c.POINTER(i32)), ("rank", u32), ("type", i32),
+    ("elements", u64), ("differing", u64), ("broken", u64), ("snr_db", c.c_double), ("cosine", c.c_double),
+    ("mean_magnitude", c.c_double), ("mean_difference", c.c_double), ("mean_relative_difference", c.c_double),
+    ("max_difference", c.c_double), ("local_snr_db", c.c_double), ("output_snr_db", c.c_double), ("low", c.c_double),
+    ("high", c.c_double),
+)
+
 P, E = c.c_void_p, c.POINTER(Error)
 OUT = c.POINTER(P)
 FUNCTIONS = {
@@ -121,12 +144,17 @@ FUNCTIONS = {
     "tq_save_sink": (i32, P, P, P, E),
     "tq_save_memory": (i32, P, P, OUT, c.POINTER(u64), E),
     "tq_memory_free": (None, P, P, u64),
+    "tq_verify": (i32, P, P, P, OUT, E),
+    "tq_verification_free": (None, P),
+    "tq_get_verification_info": (i32, P, P),
+    "tq_get_output_comparison": (i32, P, u32, P),
+    "tq_get_layer_comparison": (i32, P, u32, P),
     "tq_get_rewrite_info": (i32, u32, P),
     "tq_rewrite": (i32, P, P, OUT, E),
     "tq_edit_count": (u32, P),
     "tq_get_edit_info": (i32, P, u32, P),
 }
-OK, INVALID_ARGUMENT, OUT_OF_MEMORY, MEMORY_LIMIT, CANCELLED = 0, 1, 2, 3, 4
+OK, INVALID_ARGUMENT, OUT_OF_MEMORY, MEMORY_LIMIT, CANCELLED, UNSUPPORTED = 0, 1, 2, 3, 4, 22
 ERR_OPEN, ERR_READ, ERR_WRITE, ERR_EXISTS, ERR_SAME_FILE = 10, 11, 12, 13, 14
 NOT_A_MODEL, CORRUPT, UNKNOWN_RECIPE = 20, 21, 30
 OVERWRITE = 1

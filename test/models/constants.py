@@ -24,6 +24,8 @@ def stored(model, s, index):
 
 def values(model, tensor):
     """(float32 values, half of the quantization step or None) of a stored constant."""
+    if tensor.type == schema.INT4 and schema.blocks(tensor):
+        return block_values(model, tensor)
     raw = np.frombuffer(model.data(tensor.buffer), schema.NUMPY_TYPE[tensor.type])
     shape = schema.listed(tensor.shape)
     raw = sparse.densify(raw, shape, tensor.sparsity) if tensor.sparsity is not None else raw.reshape(shape)
@@ -34,6 +36,14 @@ def values(model, tensor):
         [-1 if d == tensor.quantization.quantizedDimension else 1 for d in range(len(shape))]
     )
     return raw.astype(np.float32) * steps, steps / 2
+
+
+def block_values(model, tensor):
+    """int4 with a scale for every few weights of a row."""
+    details, shape = schema.blocks(tensor), schema.listed(tensor.shape)
+    graph = next(g for g in model.t.subgraphs if any(t is tensor for t in g.tensors))
+    steps = np.repeat(model.values(graph.tensors[details.scales]).astype(np.float32), details.blockSize, -1)
+    return schema.nibbles(model.data(tensor.buffer)).reshape(shape) * steps, steps / 2
 
 
 def differences(original, result, s, before, after, refined=False):

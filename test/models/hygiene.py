@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules that every written file keeps; each function gives the breaches as readable lines."""
 
+import numpy as np
+
 import schema
 
 ALIGNMENT = 16
@@ -118,6 +120,8 @@ def needed_version(model, graph, op):
     if place is None or len(inputs) <= place:
         return 1
     weight = graph.tensors[inputs[place]]
+    if weight.type == schema.INT4 and schema.blocks(weight):
+        return {"FULLY_CONNECTED": 14, "EMBEDDING_LOOKUP": 5}.get(name, 1)
     data = graph.tensors[inputs[{"TRANSPOSE_CONV": 2}.get(name, 0)]]
     if weight.type != schema.INT8 or (data.type != schema.FLOAT32 and name != "EMBEDDING_LOOKUP"):
         return 1
@@ -147,14 +151,36 @@ def low_versions(model):
                 yield f"subgraph {s}, {model.op_name(op)} that makes {result!r}: version {have}, needs {need}"
 
 
+def bad_blocks(model, graph, tensor):
+    """What LiteRT's kernels for int4 in blocks would refuse, or compute garbage from."""
+    details, shape = schema.blocks(tensor), schema.listed(tensor.shape)
+    if not 0 <= details.scales < len(graph.tensors) or details.blockSize < 32 or shape[-1] % details.blockSize:
+        yield f"blocks of {details.blockSize}, scales in tensor {details.scales}"
+        return
+    scales = graph.tensors[details.scales]
+    want = [*shape[:-1], shape[-1] // details.blockSize]
+    if scales.type != schema.FLOAT16 or schema.listed(scales.shape) != want or not model.is_constant(scales):
+        yield f"its scales are {schema.TYPE_NAME[scales.type]} {schema.listed(scales.shape)}, not FLOAT16 {want}"
+        return
+    if details.zeroPoints != -1 or tensor.quantization.quantizedDimension != 0 or len(schema.scales(tensor)):
+        yield "it has zero points, an axis or more scales"
+    steps = model.values(scales).astype(np.float32)
+    if not ((steps >= 2.0**-14) & np.isfinite(steps)).all():
+        yield "a scale is zero, denormal or no number"
+    if len(model.data(tensor.buffer)) * 2 != np.prod(shape):
+        yield f"{len(model.data(tensor.buffer))} bytes for {shape}"
+
+
 def bad_quantization(model):
     """Scales and zero points that the runtime refuses or misreads."""
     for s, graph in enumerate(model.t.subgraphs):
         for i, t in enumerate(graph.tensors):
             scales, shape = schema.scales(t), schema.listed(t.shape)
+            where = f"subgraph {s}, tensor {i} {schema.text(t.name)}"
+            if schema.blocks(t):
+                yield from (f"{where}: {line}" for line in bad_blocks(model, graph, t))
             if not len(scales):
                 continue
-            where = f"subgraph {s}, tensor {i} {schema.text(t.name)}"
             if len(schema.zero_points(t)) != len(scales):
                 yield f"{where}: {len(scales)} scales, {len(schema.zero_points(t))} zero points"
             axis = t.quantization.quantizedDimension

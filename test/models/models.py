@@ -22,14 +22,29 @@ def find():
     if CORPUS.is_dir() and os.environ.get("TFQUANT_MODELS") != "wheel":
         paths = sorted(CORPUS.rglob("*.tflite"))
         return {str(p.relative_to(CORPUS).with_suffix("")): p for p in paths}, "the corpus beside the project"
+    paths, reason = _wheel()
+    if reason:
+        return {}, f"no corpus beside the project, and {reason}"
+    return {f"wheel/{p.stem}": p for p in paths}, f"the wheel {WHEEL}"
+
+
+def in_wheel(stem):
+    """(the path of a model that may be in no corpus, None), or (None, why there is none)."""
+    paths, reason = _wheel()
+    found = next((p for p in paths if p.stem == stem), None)
+    return found, None if found else reason or f"no {stem} in {WHEEL}"
+
+
+@functools.cache
+def _wheel():
+    """(paths, None) or ([], why it is not to be had)."""
     folder = places.CACHE / "wheel"
     if not (folder / "complete").exists():
         try:
             _download(folder)
         except (subprocess.CalledProcessError, OSError, zipfile.BadZipFile) as error:
-            return {}, f"no corpus beside the project, and no {WHEEL}: {error}"
-    paths = sorted(folder.rglob("*.tflite"))
-    return {f"wheel/{p.stem}": p for p in paths}, f"the wheel {WHEEL}"
+            return [], f"no {WHEEL}: {error}"
+    return sorted(folder.rglob("*.tflite")), None
 
 
 def _download(folder):

@@ -11,7 +11,9 @@ from flatbuffers import flexbuffers, table
 OP_NAME = {v: k for k, v in vars(tfl.BuiltinOperator).items() if not k.startswith("_")}
 OP_CODE = {v: k for k, v in OP_NAME.items()}
 TYPE_NAME = {v: k for k, v in vars(tfl.TensorType).items() if not k.startswith("_")}
-FLOAT32, FLOAT16, INT8, INT32 = (getattr(tfl.TensorType, n) for n in ("FLOAT32", "FLOAT16", "INT8", "INT32"))
+FLOAT32, FLOAT16, INT4, INT8, INT32 = (
+    getattr(tfl.TensorType, n) for n in ("FLOAT32", "FLOAT16", "INT4", "INT8", "INT32")
+)
 NUMPY_TYPE = {
     tfl.TensorType.FLOAT32: np.float32, tfl.TensorType.FLOAT16: np.float16,
     tfl.TensorType.INT8: np.int8, tfl.TensorType.UINT8: np.uint8, tfl.TensorType.INT16: np.int16,
@@ -169,6 +171,20 @@ def scales(tensor):
 def zero_points(tensor):
     q = tensor.quantization
     return listed(q.zeroPoint) if q is not None else []
+
+
+def blocks(tensor):
+    """BlockwiseQuantization of a tensor, or None."""
+    q = tensor.quantization
+    found = q is not None and q.detailsType == tfl.QuantizationDetails.BlockwiseQuantization
+    return q.details if found else None
+
+
+def nibbles(data):
+    """int4 codes as int8, the first of each byte in its low bits."""
+    raw = np.frombuffer(data, np.uint8)
+    codes = np.stack([raw & 15, raw >> 4], -1).reshape(-1).astype(np.int8)
+    return np.where(codes > 7, codes - 16, codes).astype(np.int8)
 
 
 def bytecode(op):

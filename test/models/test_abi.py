@@ -103,6 +103,8 @@ def test_struct_sizes_match_a_c_compiler(tmp_path):
         "tq_load_options": abi.LoadOptions, "tq_model_info": abi.ModelInfo, "tq_tensor_info": abi.TensorInfo,
         "tq_recipe_info": abi.RecipeInfo, "tq_quantize_options": abi.QuantizeOptions, "tq_report_entry": abi.Entry,
         "tq_report_totals": abi.Totals, "tq_save_options": abi.SaveOptions, "tq_member_info": abi.MemberInfo,
+        "tq_member_recipe": abi.MemberRecipe, "tq_array": abi.Array, "tq_verify_options": abi.VerifyOptions,
+        "tq_verification_info": abi.VerificationInfo, "tq_comparison": abi.Comparison,
         "tq_member_recipe": abi.MemberRecipe, "tq_rewrite_info": abi.RewriteInfo,
         "tq_rewrite_options": abi.RewriteOptions, "tq_edit_info": abi.EditInfo,
     }
@@ -515,6 +517,27 @@ def test_quantizing_a_result_again_changes_nothing(session, raw):
     totals = abi.Totals()
     session.lib.tq_get_report_totals(session.lib.tq_model_report(result), c.byref(totals))
     assert status == abi.OK and totals.changed == 0
+
+
+def test_verify(session):
+    """Every function of the comparison; without the executor it says that there is none."""
+    lib, raw = session.lib, edge_models.MODELS["conv_with_bias"]()
+    _, reference = session.load(raw)
+    _, other = session.load(session.whole(raw))
+    handle, options = c.c_void_p(), abi.VerifyOptions(n_sets=2)
+    status = lib.tq_verify(reference, other, c.byref(options), c.byref(handle), c.byref(session.error))
+    if status == abi.UNSUPPORTED:
+        assert not handle and b"without its executor" in session.error.message
+        return
+    assert status == abi.OK, session.error.message
+    info, output, layer = abi.VerificationInfo(), abi.Comparison(), abi.Comparison()
+    assert lib.tq_get_verification_info(handle, c.byref(info)) == abi.OK
+    assert info.n_sets == 2 and info.compared_outputs == info.outputs > 0 and info.layers > 0
+    assert lib.tq_get_output_comparison(handle, info.worst_output, c.byref(output)) == abi.OK
+    assert lib.tq_get_layer_comparison(handle, info.entry_layer, c.byref(layer)) == abi.OK
+    assert 20 < output.snr_db < 60 and output.sets > 0 and layer.op_name == b"CONV_2D"
+    assert lib.tq_get_layer_comparison(handle, info.layers, c.byref(layer)) == abi.INVALID_ARGUMENT
+    lib.tq_verification_free(handle)
 
 
 def test_rewrite(lib, session):

@@ -11,7 +11,7 @@ import places
 import schema
 
 DONE, ERROR, USAGE, UNCHANGED = 0, 1, 2, 3
-QUANTIZING = ("dynamic_wi8_afp32", "weight_only_wi8_afp32", "fp16", "int8")
+QUANTIZING = ("dynamic_wi8_afp32", "weight_only_wi8_afp32", "fp16", "dynamic_wi4b32_afp32", "int8")
 RECIPES = ("none",) + QUANTIZING
 
 
