@@ -24,7 +24,8 @@ tq_status tqi_gathering_begin(tqi_gathering *g, const tqi_graph *graph,
     *g = (tqi_gathering){.graph = graph, .subgraph = subgraph, .options = *options};
     tqi_statistics_options wanted = {.max_length = options->grams ? MAX_PATCH : 0,
                                      .patches_per_run = PATCHES,
-                                     .gram_budget = GRAM_BUDGET};
+                                     .gram_budget = GRAM_BUDGET,
+                                     .cpu_flags = options->cpu_flags};
     tqi_exec_options how = {.kernels = options->kernels,
                             .cpu_flags = options->cpu_flags,
                             .heap = options->heap,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What statistics take from a run of an operator. */
-#include <float.h>
 #include <string.h>
 
 #include "calibrate/gram.h"
@@ -54,105 +53,113 @@ static uint64_t even_step(uint64_t total) {
     return step;
 }
 
-/* Patches on their way into a gram. */
+/* Patches on their way into a gram, or some channels of them where each channel is for itself: the
+ * block is to stay in the cache. */
+enum { READ_AT_ONCE = 8, PACKED_FLOATS = 1 << 16 };
+
 typedef struct block {
-    float *patches; /* [block][tap][channel] where groups are taken one by one, else one patch */
-    float *part;    /* a group's patch */
-    float *packed;
+    const tqi_layer_statistics *layer;
+    size_t first, channels;
+    float *patches; /* [READ_AT_ONCE][tap][channel] */
+    float *packed;  /* by group; see calibrate/gram.h */
+    size_t count;
 } block;
 
-typedef enum layout { ONE_GROUP, BY_CHANNEL, BY_GROUP } layout;
-
-static layout layout_of(const tqi_layer_statistics *layer) {
-    return layer->groups == 1 ? ONE_GROUP : tqi_layer_share(layer) == 1 ? BY_CHANNEL : BY_GROUP;
+static bool by_channel(const tqi_layer_statistics *layer) {
+    return layer->groups > 1 && tqi_layer_share(layer) == 1;
 }
 
-static void add_by_group(const tqi_layer_statistics *layer, const block *b, float *gram,
-                         size_t count) {
-    size_t share = tqi_layer_share(layer), length = tqi_layer_length(layer);
-    for (size_t g = 0; g < layer->groups; g++) {
-        for (size_t n = 0; n < count; n++) {
-            const float *patch = b->patches + n * layer->taps * layer->channels + g * share;
-            for (size_t t = 0; t < layer->taps; t++)
-                memcpy(b->part + t * share, patch + t * layer->channels, share * sizeof(float));
-            tqi_gram_pack(b->packed, b->part, length, n);
-        }
-        tqi_gram_add(gram + g * tqi_triangle(length), b->packed, length, count);
+static size_t channels_at_once(const tqi_layer_statistics *layer) {
+    size_t panels = PACKED_FLOATS / (TQI_GRAM_BLOCK * TQI_GRAM_PANEL) / layer->taps;
+    size_t channels = (panels > 0 ? panels : 1) * TQI_GRAM_PANEL;
+    return by_channel(layer) && channels < layer->channels ? channels : layer->channels;
+}
+
+static uint64_t packed_floats(const tqi_layer_statistics *layer) {
+    return by_channel(layer) ? tqi_gram_packed_channels(layer->taps, channels_at_once(layer))
+                             : (uint64_t)layer->groups * tqi_gram_packed(tqi_layer_length(layer));
+}
+
+static void pack_patch(const float *patch, block *b) {
+    const tqi_layer_statistics *layer = b->layer;
+    size_t taps = layer->taps, share = tqi_layer_share(layer), at = b->count++;
+    size_t size = tqi_gram_packed(tqi_layer_length(layer));
+    if (by_channel(layer))
+        tqi_gram_pack_channels(b->packed, patch, taps, b->channels, at);
+    else
+        for (size_t g = 0; g < layer->groups; g++)
+            tqi_gram_pack(b->packed + g * size, patch + g * share, taps, share, b->channels, at);
+}
+
+static void add_block(const tqi_algebra *algebra, block *b) {
+    const tqi_layer_statistics *layer = b->layer;
+    size_t length = tqi_layer_length(layer), size = tqi_gram_packed(length);
+    float *gram = layer->set.gram;
+    if (by_channel(layer))
+        algebra->gram_channels(gram + b->first, layer->channels, b->packed, layer->taps,
+                               b->channels, b->count);
+    else
+        for (size_t g = 0; g < layer->groups; g++)
+            algebra->gram(gram + g * tqi_triangle(length), b->packed + g * size, length, b->count);
+    b->count = 0;
+}
+
+static void add_means(const tqi_algebra *algebra, const block *b, size_t n) {
+    const float *rows[READ_AT_ONCE];
+    size_t taps = b->layer->taps, channels = b->layer->channels;
+    bool whole = b->channels == channels; /* then taps lie together */
+    for (size_t t = 0; t < (whole ? 1 : taps); t++) {
+        for (size_t i = 0; i < n; i++)
+            rows[i] = b->patches + (i * taps + t) * b->channels;
+        algebra->add_rows(b->layer->set.patch_means + t * channels + b->first, NULL, rows, n,
+                          whole ? taps * channels : b->channels);
     }
 }
 
-static void add_block(const tqi_layer_statistics *layer, const block *b, float *gram,
-                      size_t count) {
-    switch (layout_of(layer)) {
-    case ONE_GROUP:
-        tqi_gram_add(gram, b->packed, tqi_layer_length(layer), count);
-        break;
-    case BY_CHANNEL:
-        tqi_gram_add_channels(gram, b->packed, layer->taps, layer->channels, count);
-        break;
-    case BY_GROUP:
-        add_by_group(layer, b, gram, count);
-    }
-}
-
-static void gather_gram(tqi_layer_statistics *layer, const tqi_patches *patches, const float *input,
-                        uint64_t most, const block *b) {
-    tqi_moments *set = &layer->set;
-    layout how = layout_of(layer);
-    size_t elements = (size_t)layer->taps * layer->channels;
+static void gather_gram(const tqi_statistics *s, const tqi_patches *patches, const float *input,
+                        block *b) {
+    uint64_t most = s->options.patches_per_run;
     uint64_t total = tqi_patch_count(patches), step = even_step(total);
     uint64_t wanted = total < most ? total : most;
-    uint64_t at = layer->runs * wanted % total * step % total; /* where the last run ended */
+    uint64_t at = b->layer->runs * wanted % total * step % total; /* where the last run ended */
+    size_t size = b->layer->taps * b->channels;
     for (uint64_t done = 0; done < wanted;) {
-        size_t count = 0;
-        for (; count < TQI_GRAM_BLOCK && done < wanted; count++, done++) {
-            float *patch = b->patches + (how == BY_GROUP ? count * elements : 0);
-            tqi_patch_read(patches, input, at, patch);
-            for (size_t i = 0; i < elements; i++)
-                set->patch_means[i] += (double)patch[i];
-            if (how == ONE_GROUP)
-                tqi_gram_pack(b->packed, patch, elements, count);
-            else if (how == BY_CHANNEL)
-                tqi_gram_pack_channels(b->packed, patch, layer->taps, layer->channels, count);
+        size_t n = 0;
+        for (; n < READ_AT_ONCE && done < wanted; n++, done++) {
+            tqi_patch_read(patches, input, at, b->first, b->channels, b->patches + n * size);
             at = at + step < total ? at + step : at + step - total;
         }
-        add_block(layer, b, set->gram, count);
+        add_means(&s->algebra, b, n);
+        for (size_t i = 0; i < n; i++)
+            pack_patch(b->patches + i * size, b);
+        if (b->count == TQI_GRAM_BLOCK || done == wanted)
+            add_block(&s->algebra, b);
     }
-    set->patches += wanted;
+}
+
+static void gather_grams(const tqi_statistics *s, tqi_layer_statistics *layer,
+                         const tqi_patches *patches, const float *input, float *scratch) {
+    size_t channels = channels_at_once(layer);
+    block b = {.layer = layer, .patches = scratch};
+    b.packed = scratch + (size_t)READ_AT_ONCE * layer->taps * channels;
+    for (; b.first < layer->channels; b.first += channels) {
+        b.channels = layer->channels - b.first < channels ? layer->channels - b.first : channels;
+        gather_gram(s, patches, input, &b);
+    }
+    uint64_t total = tqi_patch_count(patches), most = s->options.patches_per_run;
+    layer->set.patches += total < most ? total : most;
 }
 
 /* False: there is a NaN or an infinity, or something near one. */
-static bool gather_output(tqi_layer_statistics *layer, const tqi_value *output) {
-    enum { LANES = 8 };
-    const float *values = tqi_floats(output);
-    double squares[LANES] = {0}, sum = 0;
-    float low[LANES], high[LANES];
-    size_t n = (size_t)output->elements, i = 0;
-    for (size_t l = 0; l < LANES; l++) {
-        low[l] = FLT_MAX;
-        high[l] = -FLT_MAX;
-    }
-    for (; i < n / LANES * LANES; i += LANES)
-        for (size_t l = 0; l < LANES; l++) {
-            float v = values[i + l];
-            squares[l] += (double)v * (double)v;
-            low[l] = v < low[l] ? v : low[l];
-            high[l] = v > high[l] ? v : high[l];
-        }
-    for (size_t l = 0; i < n; i++, l++) {
-        float v = values[i];
-        squares[l] += (double)v * (double)v;
-        low[l] = v < low[l] ? v : low[l];
-        high[l] = v > high[l] ? v : high[l];
-    }
-    for (size_t l = 0; l < LANES; l++)
-        sum += squares[l];
+static bool gather_output(const tqi_algebra *algebra, tqi_layer_statistics *layer,
+                          const tqi_value *output) {
+    size_t n = (size_t)output->elements;
+    float range[2] = {layer->output_min, layer->output_max};
+    double sum = algebra->sum_squares(tqi_floats(output), n, range);
     if (!(sum <= MAX_SQUARE * (double)n))
         return false;
-    for (size_t l = 0; l < LANES; l++) {
-        layer->output_min = low[l] < layer->output_min ? low[l] : layer->output_min;
-        layer->output_max = high[l] > layer->output_max ? high[l] : layer->output_max;
-    }
+    layer->output_min = range[0];
+    layer->output_max = range[1];
     layer->set.output_square += sum;
     layer->set.outputs += n;
     return true;
@@ -163,33 +170,27 @@ static tq_status gather(tqi_statistics *s, tqi_layer_statistics *layer, const tq
                         const tqi_value *input, const tqi_value *output, tq_error *error) {
     bool with_gram = layer->gram_state == TQI_GRAM_KEPT;
     uint64_t elements = (uint64_t)layer->taps * layer->channels;
-    uint64_t row = (uint64_t)patches->x.taps * layer->channels;
-    uint64_t doubles = elements + row, floats = 0, length = tqi_layer_length(layer);
-    uint64_t raw = elements * (layout_of(layer) == BY_GROUP ? TQI_GRAM_BLOCK : 1);
+    uint64_t doubles = elements + tqi_patches_scratch(patches), floats = 0;
     if (with_gram)
         floats =
-            raw + length +
-            (layout_of(layer) == BY_CHANNEL ? tqi_gram_packed_channels(layer->taps, layer->channels)
-                                            : tqi_gram_packed((size_t)length));
+            (uint64_t)READ_AT_ONCE * layer->taps * channels_at_once(layer) + packed_floats(layer);
     uint64_t bytes = doubles * sizeof(double) + floats * sizeof(float);
     double *sums = bytes <= SIZE_MAX ? tqi_alloc(s->heap, (size_t)bytes) : NULL;
     if (!sums)
         return tqi_no_memory(s->heap, bytes, error);
     double energy;
-    float *scratch = (float *)(sums + doubles);
-    block b = {scratch, scratch + raw, scratch + raw + length};
     tq_status status = TQ_OK;
-    tqi_patches_sum(patches, tqi_floats(input), sums + elements, sums, &energy);
+    tqi_patches_sum(patches, &s->algebra, tqi_floats(input), sums + elements, sums, &energy);
     if (!(energy <= MAX_SQUARE * (double)tqi_patch_count(patches)))
         layer->skipped++;
     else if ((status = tqi_moments_open(layer, &layer->set, s->heap, error)) == TQ_OK) {
-        if (gather_output(layer, output)) {
+        if (gather_output(&s->algebra, layer, output)) {
             for (size_t i = 0; i < elements; i++)
                 layer->set.means[i] += sums[i];
             layer->set.energy += energy;
             layer->set.positions += tqi_patch_count(patches);
             if (with_gram)
-                gather_gram(layer, patches, tqi_floats(input), s->options.patches_per_run, &b);
+                gather_grams(s, layer, patches, tqi_floats(input), (float *)(sums + doubles));
             layer->runs++;
         } else
             layer->skipped++;

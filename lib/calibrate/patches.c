@@ -70,6 +70,7 @@ static bool fill_axis(tqi_patch_axis *axis, const tqi_window *window, int64_t st
     int64_t small = window_positions(window->same, large, taps, stride, dilation);
     if (small != (transposed ? in : out))
         return false;
+    axis->period = transposed ? 1 : (uint32_t)stride;
     int64_t before = padding_before(large, small, taps, stride, dilation);
     for (int64_t o = 0; o < out; o++)
         for (int64_t k = 0; k < taps; k++) {
@@ -97,8 +98,8 @@ tq_status tqi_patches_open(tqi_patches *patches, const tqi_window *window, const
     *patches = (tqi_patches){
         .images = (uint32_t)input[0],
         .channels = (uint32_t)input[3],
-        .y = {(uint32_t)input[1], (uint32_t)output[1], (uint32_t)window->tap_y, NULL, NULL},
-        .x = {(uint32_t)input[2], (uint32_t)output[2], (uint32_t)window->tap_x, NULL, NULL},
+        .y = {(uint32_t)input[1], (uint32_t)output[1], (uint32_t)window->tap_y, 1, NULL, NULL},
+        .x = {(uint32_t)input[2], (uint32_t)output[2], (uint32_t)window->tap_x, 1, NULL, NULL},
     };
     /* 2^31 positions times 2^16 taps times 4 bytes: no overflow */
     tqi_patch_axis *y = &patches->y, *x = &patches->x;
@@ -127,91 +128,129 @@ void tqi_patches_close(tqi_patches *patches, tqi_heap *heap) {
     *patches = (tqi_patches){0};
 }
 
+static const uint32_t *uses_at(const tqi_patch_axis *axis, uint32_t at) {
+    return axis->uses + (size_t)at * axis->taps;
+}
+
 static uint32_t uses_of(const tqi_patch_axis *axis, uint32_t at) {
     uint32_t uses = 0;
     for (uint32_t k = 0; k < axis->taps; k++)
-        uses += axis->uses[(size_t)at * axis->taps + k];
+        uses += uses_at(axis, at)[k];
     return uses;
 }
 
+/* Positions first, first + period, ... below the end are used alike. */
+static uint32_t end_of_run(const tqi_patch_axis *axis, uint32_t first) {
+    uint32_t at = first;
+    do
+        at = axis->inputs - at > axis->period ? at + axis->period : axis->inputs;
+    while (at < axis->inputs &&
+           memcmp(uses_at(axis, at), uses_at(axis, first), axis->taps * sizeof(uint32_t)) == 0);
+    return at;
+}
+
+static void add_doubles(double *restrict to, const double *restrict from, size_t n, double factor) {
+    for (size_t i = 0; i < n; i++)
+        to[i] += factor * from[i];
+}
+
 /* Several sums at once, since one has to wait for each addition. */
-static double sum_of_squares(const float *values, size_t n) {
+static double sum_of(const double *values, size_t n) {
     enum { LANES = 8 };
     double lanes[LANES] = {0}, sum = 0;
     size_t i = 0;
     for (; i + LANES <= n; i += LANES)
         for (size_t l = 0; l < LANES; l++)
-            lanes[l] += (double)values[i + l] * (double)values[i + l];
+            lanes[l] += values[i + l];
     for (; i < n; i++)
-        sum += (double)values[i] * (double)values[i];
+        sum += values[i];
     for (size_t l = 0; l < LANES; l++)
         sum += lanes[l];
     return sum;
 }
 
-static void add_channels(double *restrict sums, const float *restrict values, size_t n) {
-    for (size_t c = 0; c < n; c++)
-        sums[c] += (double)values[c];
-}
-
-/* What a row adds to the taps of x. */
-static void sum_row(const tqi_patches *patches, const float *row, double *sums, double *energy) {
-    size_t channels = patches->channels, taps = patches->x.taps;
-    memset(sums, 0, taps * channels * sizeof *sums);
-    for (size_t o = 0; o < patches->x.outputs; o++)
-        for (size_t k = 0; k < taps; k++) {
-            int32_t from = patches->x.from[o * taps + k];
-            if (from >= 0)
-                add_channels(sums + k * channels, row + (size_t)from * channels, channels);
-        }
-    *energy = 0;
-    for (uint32_t i = 0; i < patches->x.inputs; i++) {
-        uint32_t uses = uses_of(&patches->x, i);
-        if (uses)
-            *energy += uses * sum_of_squares(row + (size_t)i * channels, channels);
-    }
-}
-
-void tqi_patches_sum(const tqi_patches *patches, const float *input, double *scratch, double *sums,
-                     double *energy) {
-    size_t row_size = (size_t)patches->x.inputs * patches->channels;
-    size_t row_sums = (size_t)patches->x.taps * patches->channels;
-    memset(sums, 0, patches->y.taps * row_sums * sizeof *sums);
-    *energy = 0;
+/* Of rows that are used alike, of all images: columns[x][channel] and squares likewise. */
+static void sum_rows(const tqi_patches *patches, const tqi_algebra *algebra, const float *input,
+                     uint32_t first, uint32_t end, double *columns, double *squares) {
+    enum { AT_ONCE = 16 };
+    const float *rows[AT_ONCE];
+    size_t n = 0, size = (size_t)patches->x.inputs * patches->channels;
+    memset(columns, 0, size * sizeof *columns);
+    memset(squares, 0, size * sizeof *squares);
     for (uint32_t image = 0; image < patches->images; image++)
-        for (uint32_t y = 0; y < patches->y.inputs; y++, input += row_size) {
-            uint32_t uses = uses_of(&patches->y, y);
-            double row_energy;
-            if (uses == 0)
-                continue;
-            sum_row(patches, input, scratch, &row_energy);
-            *energy += uses * row_energy;
-            for (uint32_t k = 0; k < patches->y.taps; k++) {
-                double times = patches->y.uses[(size_t)y * patches->y.taps + k];
-                double *to = sums + k * row_sums;
-                for (size_t i = 0; times > 0 && i < row_sums; i++)
-                    to[i] += times * scratch[i];
+        for (uint64_t y = first; y < end; y += patches->y.period) {
+            rows[n++] = input + (image * (uint64_t)patches->y.inputs + y) * size;
+            if (n == AT_ONCE) {
+                algebra->add_rows(columns, squares, rows, n, size);
+                n = 0;
             }
         }
+    algebra->add_rows(columns, squares, rows, n, size);
 }
 
-void tqi_patch_read(const tqi_patches *patches, const float *input, uint64_t position,
-                    float *patch) {
-    const tqi_patch_axis *y = &patches->y, *x = &patches->x;
+/* sums[tap of x][channel]; `part` holds a channel's. Gives the energy. */
+static double sum_columns(const tqi_patches *patches, const double *columns, const double *squares,
+                          double *part, double *sums) {
+    const tqi_patch_axis *axis = &patches->x;
     size_t channels = patches->channels;
+    double energy = 0;
+    memset(sums, 0, axis->taps * channels * sizeof *sums);
+    for (uint32_t phase = 0; phase < axis->period && phase < axis->inputs; phase++)
+        for (uint32_t x = phase, end; x < axis->inputs; x = end) {
+            end = end_of_run(axis, x);
+            double uses = uses_of(axis, x);
+            if (!(uses > 0))
+                continue;
+            memset(part, 0, channels * sizeof *part);
+            for (uint64_t i = x; i < end; i += axis->period) {
+                add_doubles(part, columns + i * channels, channels, 1);
+                energy += uses * sum_of(squares + i * channels, channels);
+            }
+            for (uint32_t k = 0; k < axis->taps; k++)
+                if (uses_at(axis, x)[k])
+                    add_doubles(sums + k * channels, part, channels, uses_at(axis, x)[k]);
+        }
+    return energy;
+}
+
+/* Rows, then columns, that the taps meet equally often are added up before they go to the taps. */
+void tqi_patches_sum(const tqi_patches *patches, const tqi_algebra *algebra, const float *input,
+                     double *scratch, double *sums, double *energy) {
+    const tqi_patch_axis *axis = &patches->y;
+    size_t row_size = (size_t)patches->x.inputs * patches->channels;
+    size_t row_sums = (size_t)patches->x.taps * patches->channels;
+    double *columns = scratch, *squares = columns + row_size;
+    double *of_taps = squares + row_size, *part = of_taps + row_sums;
+    memset(sums, 0, axis->taps * row_sums * sizeof *sums);
+    *energy = 0;
+    for (uint32_t phase = 0; phase < axis->period && phase < axis->inputs; phase++)
+        for (uint32_t y = phase, end; y < axis->inputs; y = end) {
+            end = end_of_run(axis, y);
+            double uses = uses_of(axis, y);
+            if (!(uses > 0))
+                continue;
+            sum_rows(patches, algebra, input, y, end, columns, squares);
+            *energy += uses * sum_columns(patches, columns, squares, part, of_taps);
+            for (uint32_t k = 0; k < axis->taps; k++)
+                if (uses_at(axis, y)[k])
+                    add_doubles(sums + k * row_sums, of_taps, row_sums, uses_at(axis, y)[k]);
+        }
+}
+
+void tqi_patch_read(const tqi_patches *patches, const float *input, uint64_t position, size_t first,
+                    size_t n, float *patch) {
+    const tqi_patch_axis *y = &patches->y, *x = &patches->x;
     uint64_t column = position % x->outputs, line = position / x->outputs;
     uint64_t row = line % y->outputs, image = line / y->outputs;
     for (uint32_t ky = 0; ky < y->taps; ky++) {
         int32_t iy = y->from[row * y->taps + ky];
-        for (uint32_t kx = 0; kx < x->taps; kx++, patch += channels) {
+        for (uint32_t kx = 0; kx < x->taps; kx++, patch += n) {
             int32_t ix = x->from[column * x->taps + kx];
+            uint64_t pixel = (image * y->inputs + (uint32_t)iy) * x->inputs + (uint32_t)ix;
             if (iy < 0 || ix < 0)
-                memset(patch, 0, channels * sizeof *patch);
+                memset(patch, 0, n * sizeof *patch);
             else
-                memcpy(patch,
-                       input + ((image * y->inputs + (uint32_t)iy) * x->inputs + (uint32_t)ix) *
-                                   channels,
-                       channels * sizeof *patch);
+                memcpy(patch, input + pixel * patches->channels + first, n * sizeof *patch);
         }
     }
 }

@@ -4,13 +4,15 @@
 #ifndef TQI_CALIBRATE_PATCHES_H
 #define TQI_CALIBRATE_PATCHES_H
 
+#include "calibrate/algebra.h"
 #include "execute/value.h"
 
 /* Along one dimension; `taps` of them at each of `outputs` positions. */
 typedef struct tqi_patch_axis {
     uint32_t inputs, outputs, taps;
-    int32_t *from;  /* [outputs][taps]: input position, or -1 */
-    uint32_t *uses; /* [inputs][taps]: how often the tap meets the position */
+    uint32_t period; /* positions that far apart are used alike, but near the edges */
+    int32_t *from;   /* [outputs][taps]: input position, or -1 */
+    uint32_t *uses;  /* [inputs][taps]: how often the tap meets the position */
 } tqi_patch_axis;
 
 /* Rows of a matrix are images of one row's height and width, with their columns as channels. */
@@ -47,12 +49,16 @@ static inline uint64_t tqi_patch_count(const tqi_patches *patches) {
     return (uint64_t)patches->images * patches->y.outputs * patches->x.outputs;
 }
 
-/* sums[tap][channel]: of the elements of all patches; *energy: of their squares. `scratch` has room
- * for taps of x times channels. */
-void tqi_patches_sum(const tqi_patches *patches, const float *input, double *scratch, double *sums,
-                     double *energy);
-/* One patch [tap][channel]. */
-void tqi_patch_read(const tqi_patches *patches, const float *input, uint64_t position,
-                    float *patch);
+/* Doubles of scratch for tqi_patches_sum(). */
+static inline uint64_t tqi_patches_scratch(const tqi_patches *patches) {
+    return (2 * (uint64_t)patches->x.inputs + patches->x.taps + 1) * patches->channels;
+}
+
+/* sums[tap][channel]: of the elements of all patches; *energy: of their squares. */
+void tqi_patches_sum(const tqi_patches *patches, const tqi_algebra *algebra, const float *input,
+                     double *scratch, double *sums, double *energy);
+/* One patch [tap][n], of channels first to first + n - 1. */
+void tqi_patch_read(const tqi_patches *patches, const float *input, uint64_t position, size_t first,
+                    size_t n, float *patch);
 
 #endif

@@ -185,6 +185,7 @@ tq_status tqi_statistics_begin(tqi_statistics *statistics, const tqi_graph *grap
                                tq_error *error) {
     *statistics =
         (tqi_statistics){.graph = graph, .subgraph = subgraph, .heap = heap, .options = *options};
+    tqi_algebra_init(&statistics->algebra, options->cpu_flags);
     size_t size = graph->subgraphs[subgraph].n_tensors * sizeof(bool);
     bool *is_weight = tqi_alloc(heap, size);
     if (!is_weight)
@@ -348,17 +349,23 @@ tqi_layer_statistics *tqi_statistics_layer(const tqi_statistics *statistics, uin
 }
 
 void tqi_layer_covariance(const tqi_layer_statistics *layer, uint32_t group, double *covariance) {
+    enum { TILE = 16 }; /* so that lines of both triangles stay in the cache */
     const tqi_moments *total = &layer->total;
-    size_t length = tqi_layer_length(layer);
-    for (uint32_t i = 0; i < length; i++) {
-        double mean_i = total->patch_means[tqi_layer_index(layer, group, i)];
-        for (uint32_t j = 0; j <= i; j++) {
-            double mean_j = total->patch_means[tqi_layer_index(layer, group, j)];
-            double value =
-                (double)total->gram[tqi_layer_gram_index(layer, group, i, j)] - mean_i * mean_j;
-            if (i == j && value < 0)
-                value = 0; /* rounding */
-            covariance[i * length + j] = covariance[j * length + i] = value;
+    uint32_t length = tqi_layer_length(layer);
+    for (uint32_t i0 = 0; i0 < length; i0 += TILE)
+        for (uint32_t j0 = 0; j0 <= i0; j0 += TILE) {
+            double means[TILE];
+            for (uint32_t j = j0; j < j0 + TILE && j < length; j++)
+                means[j - j0] = total->patch_means[tqi_layer_index(layer, group, j)];
+            for (uint32_t i = i0; i < i0 + TILE && i < length; i++) {
+                double mean = total->patch_means[tqi_layer_index(layer, group, i)];
+                for (uint32_t j = j0; j < j0 + TILE && j <= i; j++) {
+                    size_t at = tqi_layer_gram_index(layer, group, i, j);
+                    double value = (double)total->gram[at] - mean * means[j - j0];
+                    if (i == j && value < 0)
+                        value = 0; /* rounding */
+                    covariance[(size_t)i * length + j] = covariance[(size_t)j * length + i] = value;
+                }
+            }
         }
-    }
 }

@@ -13,6 +13,7 @@ typedef struct tqi_statistics_options {
     uint32_t patches_per_run; /* that at most go into a gram, spread over the positions */
     uint64_t gram_budget;     /* bytes; goes to the smallest first */
     bool one_set;             /* sets are not merged, which takes half of the memory */
+    uint32_t cpu_flags;       /* TQ_CPU_... bits of what may be used */
 } tqi_statistics_options;
 
 typedef enum tqi_gram_state {
@@ -56,6 +57,7 @@ typedef struct tqi_statistics {
     uint32_t subgraph;
     tqi_heap *heap;
     tqi_statistics_options options;
+    tqi_algebra algebra;
     tqi_layer_statistics *layers; /* by operator */
     uint32_t n_layers;
     uint64_t gram_bytes; /* of the budget, taken */

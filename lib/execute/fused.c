@@ -74,7 +74,7 @@ void tqi_finish_rows(float *y, size_t stride, size_t rows, size_t columns, const
             add_and_clip(row, bias, columns, b);
         else if (bias)
             add(row, bias, columns);
-        if (!bias || !clips)
+        if (activation != ACTIVATION_NONE && !(bias && clips))
             (void)tqi_activate(row, columns, activation);
     }
 }

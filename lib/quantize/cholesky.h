@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The dense linear algebra of rounding: products and a Cholesky factor, in double precision,
- * each element's sum in one order whatever the compiler makes of the loops. Row-major. */
+ * each element's sum in one order on every level. Row-major. */
 #ifndef TQI_QUANTIZE_CHOLESKY_H
 #define TQI_QUANTIZE_CHOLESKY_H
 
+#include "calibrate/algebra.h"
 #include "quantize/weight_rows.h"
 
 /* Edges of the blocks that products are made of, and the doubles of scratch they need. */
@@ -21,8 +22,8 @@ typedef struct tqi_matrix {
 
 /* c[i][j] += sign * x[k][i] * y[k][j] for k = 0, 1, ... in this order; c is m x n, and apart from x
  * and y. `sign` is 1 or -1. */
-void tqi_add_products(tqi_matrix c, tqi_matrix x, tqi_matrix y, size_t m, size_t n, size_t depth,
-                      double sign, double *scratch);
+void tqi_add_products(const tqi_algebra *algebra, tqi_matrix c, tqi_matrix x, tqi_matrix y,
+                      size_t m, size_t n, size_t depth, double sign, double *scratch);
 
 typedef enum tqi_factored {
     TQI_FACTORED,
@@ -32,7 +33,7 @@ typedef enum tqi_factored {
 
 /* Puts U, upper triangular with U^T U = A, where the upper triangle of A (n x n, symmetric) is;
  * what is below the diagonal is neither read nor changed. */
-tqi_factored tqi_cholesky(double *a, size_t n, double least, double *scratch,
-                          const tqi_cancel *cancel);
+tqi_factored tqi_cholesky(const tqi_algebra *algebra, double *a, size_t n, double least,
+                          double *scratch, const tqi_cancel *cancel);
 
 #endif

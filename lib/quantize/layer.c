@@ -192,7 +192,8 @@ static tq_status round_by_inputs(const work *w, bool *done) {
                      .min = -LARGEST,
                      .max = LARGEST,
                      .damping = TQI_GPTQ_DAMPING,
-                     .cancel = w->context->cancel};
+                     .cancel = w->context->cancel,
+                     .cpu_flags = w->context->cpu_flags};
     tqi_gptq_result result;
     tq_status status = tqi_round_gptq(&task, l->codes, &result, heap, w->error);
     tqi_free(heap, covariance, (size_t)size);

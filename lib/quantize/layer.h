@@ -33,6 +33,7 @@ typedef struct tqi_layer_context {
     const tqi_graph *graph;
     const tqi_plan *plan;
     const tqi_kernels *kernels;
+    uint32_t cpu_flags;
     tqi_heap *heap;
     tqi_rounding rounding;
     bool corrects_bias;

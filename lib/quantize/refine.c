@@ -519,6 +519,7 @@ tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph
         (tqi_layer_context){graph,
                             plan,
                             options->kernels,
+                            options->cpu_flags,
                             options->heap,
                             options->recipe->rounds_by_inputs ? r.pace->rounding : TQI_ROUND_PLAIN,
                             options->recipe->corrects_biases,

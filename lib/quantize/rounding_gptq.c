@@ -35,6 +35,7 @@ typedef void finish_tap(work *w, size_t c, size_t rows, const double *sum);
 
 struct work {
     const tqi_gptq *task;
+    tqi_algebra algebra;
     size_t group, first; /* of the panel */
     /* below the diagonal of `a` and in `variance`: C over its mean variance, taps by
      * ascending variance; then its factor */
@@ -143,7 +144,7 @@ static tqi_factored factor(work *w) {
             w->a.at[c * taps + c] = w->variance[c] + w->damping;
         /* no covariance that is one has a pivot below the damping */
         double least = w->damping > 0 ? w->damping / 16 : 1e-12;
-        done = tqi_cholesky(w->a.at, taps, least, w->scratch, w->task->cancel);
+        done = tqi_cholesky(&w->algebra, w->a.at, taps, least, w->scratch, w->task->cancel);
     }
     return done;
 }
@@ -160,17 +161,17 @@ static bool sweep(work *w, size_t rows, finish_tap *finish) {
             return false;
         size_t end = start;
         start = (end - 1) / TQI_BLOCK * TQI_BLOCK;
-        memset(w->sums.at, 0, TQI_BLOCK * PANEL * sizeof(double));
+        memset(w->sums.at, 0, (end - start) * PANEL * sizeof(double));
         tqi_matrix x = {w->a.at + end * taps + start, taps};
         tqi_matrix y = {w->d.at + end * PANEL, PANEL};
         if (end < taps)
-            tqi_add_products(w->sums, x, y, end - start, rows, taps - end, 1, w->scratch);
+            tqi_add_products(&w->algebra, w->sums, x, y, end - start, rows, taps - end, 1,
+                             w->scratch);
         for (size_t c = end; c-- > start;) {
             finish(w, c, rows, w->sums.at + (c - start) * PANEL);
             const double *d = w->d.at + c * PANEL, *row = w->a.at + c * taps;
             for (size_t below = start; below < c; below++)
-                for (size_t r = 0; r < rows; r++)
-                    w->sums.at[(below - start) * PANEL + r] += d[r] * row[below];
+                w->algebra.add_scaled(w->sums.at + (below - start) * PANEL, d, row[below], rows);
         }
     }
     return true;
@@ -358,6 +359,7 @@ tq_status tqi_round_gptq(const tqi_gptq *task, int8_t *codes, tqi_gptq_result *r
         return TQ_OK;
     TQI_TRY(check(task, error));
     work w = {.task = task};
+    tqi_algebra_init(&w.algebra, task->cpu_flags);
     tqi_arena arena;
     tqi_arena_init(&arena, heap);
     tq_status status = fit(&w, codes, result, &arena, error);

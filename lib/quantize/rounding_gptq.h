@@ -27,6 +27,7 @@ typedef struct tqi_gptq {
                        no factor, more is tried */
     bool signal;    /* fill in tqi_gptq_result.signal: as long again as the rounding */
     const tqi_cancel *cancel;
+    uint32_t cpu_flags; /* TQ_CPU_... bits of what may be used */
 } tqi_gptq;
 
 #define TQI_GPTQ_DAMPING 0.03

@@ -64,10 +64,10 @@ class Session:
         self.lib.tq_memory_free(model, data, size)
         return status, raw
 
-    def whole(self, raw, load={}, save={}):
+    def whole(self, raw, load={}, save={}, recipe=b"dynamic_wi8_afp32"):
         status, model = self.load(raw, **load)
         assert status == abi.OK, self.error.message
-        status, result = self.quantize(model)
+        status, result = self.quantize(model, recipe)
         assert status == abi.OK, self.error.message
         status, out = self.save(result, **save)
         assert status == abi.OK, self.error.message

@@ -6,9 +6,12 @@ import math
 import numpy as np
 import pytest
 
+import abi
 import litert
 import models
+import places
 import tool
+from test_abi import Session
 
 # Models that plain rounding hurts, and what the recipe must be better by, in dB; measured: 8 to 32.
 GAIN = {"hand_landmark_full": 18, "hand_landmark_lite": 15, "palm_detection_full": 4, "face_landmark": 4}
@@ -74,13 +77,32 @@ def test_is_never_larger(corpus_model):
     assert not output.changed or len(output.raw) < path.stat().st_size
 
 
-def test_runs_the_same_on_every_level(tmp_path):
-    """Statistics and rounding are the same bits without vector instructions; see also the tests of kernels."""
+def smallish():
     found = models.find()[0]
     path = next((p for p in found.values() if p.stem in ("face_detection_short_range", "mobilenet_v3_small")), None)
     if path is None:
         pytest.skip(models.find()[1])
+    return path
+
+
+def test_runs_the_same_on_any_number_of_threads(tmp_path):
+    path = smallish()
     assert litert.runs(litert.run(tool.expect(path, "int8").raw, True))
     again = [tool.run("quantize", path, "-o", tmp_path / f"{t}", "-q", "-r", "int8", "-T", t).returncode for t in (1, 2)]
     assert again == [0, 0]
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes() == tool.expect(path, "int8").raw
+
+
+def test_is_the_same_on_every_level():
+    """Statistics and rounding are the same bits with narrower vectors; see also the tests of their sums."""
+    library = places.library(".so")
+    if library is None:
+        pytest.skip("the shared library is not built (-Ddefault_library=both)")
+    raw = smallish().read_bytes()
+    session = Session(abi.load(library))
+    expected = session.whole(raw, recipe=b"int8")
+    assert len(expected) < len(raw)
+    for disabled in (2, 7):
+        again = session.whole(raw, load={"cpu_disable": disabled}, recipe=b"int8")
+        assert again == expected, f"without CPU features {disabled}"
+    session.close()

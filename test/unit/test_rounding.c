@@ -6,9 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/cpu.h"
 #include "quantize/cholesky.h"
 #include "quantize/rounding_gptq.h"
 #include "quantize/rounding_sums.h"
+
+/* ---- levels: what the processor lacks is left out, so that some come twice ---- */
+
+static const uint32_t disabled[] = {0, TQ_CPU_AVX512, UINT32_MAX};
+
+static tqi_algebra algebra_without(uint32_t flags) {
+    tqi_algebra algebra;
+    tqi_algebra_init(&algebra, tqi_cpu_flags() & ~flags);
+    return algebra;
+}
 
 /* ---- data ---- */
 
@@ -109,7 +120,8 @@ static tqi_gptq task_of(const layer *l) {
                       .min = l->min,
                       .max = l->max,
                       .damping = TQI_GPTQ_DAMPING,
-                      .signal = true};
+                      .signal = true,
+                      .cpu_flags = tqi_cpu_flags()};
 }
 
 static tqi_gptq_result run(const tqi_gptq *task, int8_t *codes) {
@@ -144,7 +156,8 @@ static double *random_matrix(size_t n) {
     return at;
 }
 
-static void check_products(size_t m, size_t n, size_t depth, double sign) {
+static void check_products(const tqi_algebra *algebra, size_t m, size_t n, size_t depth,
+                           double sign) {
     double *x = random_matrix(depth * (m + 3)), *y = random_matrix(depth * (n + 1));
     double *c = random_matrix(m * (n + 2)), *want = get(m * (n + 2), sizeof *want);
     double *scratch = get(TQI_PRODUCT_SCRATCH, sizeof *scratch);
@@ -155,8 +168,8 @@ static void check_products(size_t m, size_t n, size_t depth, double sign) {
                 double product = sign * x[k * (m + 3) + i] * y[k * (n + 1) + j];
                 want[i * (n + 2) + j] += product;
             }
-    tqi_add_products((tqi_matrix){c, n + 2}, (tqi_matrix){x, m + 3}, (tqi_matrix){y, n + 1}, m, n,
-                     depth, sign, scratch);
+    tqi_add_products(algebra, (tqi_matrix){c, n + 2}, (tqi_matrix){x, m + 3},
+                     (tqi_matrix){y, n + 1}, m, n, depth, sign, scratch);
     assert_memory_equal(c, want, m * (n + 2) * sizeof *c);
     free(x);
     free(y);
@@ -169,14 +182,17 @@ static void check_products(size_t m, size_t n, size_t depth, double sign) {
 static void products(void **unused) {
     (void)unused;
     state = 7;
-    static const size_t sizes[] = {1, 3, 4, 5, 63, 64, 65, 130};
-    for (size_t i = 0; i < COUNT(sizes); i++)
-        for (size_t j = 0; j < COUNT(sizes); j++)
-            check_products(sizes[i], sizes[j], sizes[(i * 3 + j) % COUNT(sizes)] * 2,
-                           i % 2 ? 1 : -1);
+    static const size_t sizes[] = {1, 3, 8, 9, 63, 64, 65, 130};
+    for (size_t l = 0; l < COUNT(disabled); l++) {
+        tqi_algebra algebra = algebra_without(disabled[l]);
+        for (size_t i = 0; i < COUNT(sizes); i++)
+            for (size_t j = 0; j < COUNT(sizes); j++)
+                check_products(&algebra, sizes[i], sizes[j], sizes[(i * 3 + j) % COUNT(sizes)] * 2,
+                               i % 2 ? 1 : -1);
+    }
 }
 
-static void check_factor(size_t n) {
+static void check_factor(const tqi_algebra *algebra, size_t n) {
     double *root = random_matrix(n * n), *a = get(n * n, sizeof *a), *u = get(n * n, sizeof *u);
     double *scratch = get(TQI_CHOLESKY_SCRATCH, sizeof *scratch);
     for (size_t i = 0; i < n; i++)
@@ -185,7 +201,7 @@ static void check_factor(size_t n) {
                 a[i * n + j] += root[i * n + k] * root[j * n + k];
             u[i * n + j] = i > j ? -77 : a[i * n + j] + (i == j);
         }
-    assert_int_equal(tqi_cholesky(u, n, 0.5, scratch, NULL), TQI_FACTORED);
+    assert_int_equal(tqi_cholesky(algebra, u, n, 0.5, scratch, NULL), TQI_FACTORED);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++) {
             double sum = 0;
@@ -198,7 +214,7 @@ static void check_factor(size_t n) {
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++)
             u[i * n + j] = a[i * n + j] - (i == j && i == n - 1 ? a[i * n + j] + 1 : 0);
-    assert_int_equal(tqi_cholesky(u, n, 1e-12, scratch, NULL), TQI_NOT_POSITIVE);
+    assert_int_equal(tqi_cholesky(algebra, u, n, 1e-12, scratch, NULL), TQI_NOT_POSITIVE);
     free(root);
     free(a);
     free(u);
@@ -209,8 +225,11 @@ static void factors(void **unused) {
     (void)unused;
     state = 11;
     static const size_t sizes[] = {1, 2, 5, 63, 64, 65, 150};
-    for (size_t i = 0; i < COUNT(sizes); i++)
-        check_factor(sizes[i]);
+    for (size_t l = 0; l < COUNT(disabled); l++) {
+        tqi_algebra algebra = algebra_without(disabled[l]);
+        for (size_t i = 0; i < COUNT(sizes); i++)
+            check_factor(&algebra, sizes[i]);
+    }
 }
 
 /* ---- GPTQ as it is usually written: by the factor of the inverse ---- */
@@ -410,13 +429,16 @@ static void gptq_bits(void **unused) {
     layer l = layer_make(tqi_rows_dense(100, 200, 1, NULL), 127, 99);
     set_whole_moments(&l);
     tqi_gptq task = task_of(&l);
-    tqi_gptq_result result = run(&task, l.codes);
-    uint64_t hash = 0, noise;
-    for (size_t i = 0; i < l.n; i++)
-        hash = hash * UINT64_C(1099511628211) + (uint8_t)l.codes[i];
-    memcpy(&noise, &result.noise, sizeof noise);
-    assert_int_equal(hash, UINT64_C(0x7a331d6363cad8f2));
-    assert_int_equal(noise, UINT64_C(0x40cd479eff0e33c2));
+    for (size_t level = 0; level < COUNT(disabled); level++) {
+        task.cpu_flags = tqi_cpu_flags() & ~disabled[level];
+        tqi_gptq_result result = run(&task, l.codes);
+        uint64_t hash = 0, noise;
+        for (size_t i = 0; i < l.n; i++)
+            hash = hash * UINT64_C(1099511628211) + (uint8_t)l.codes[i];
+        memcpy(&noise, &result.noise, sizeof noise);
+        assert_int_equal(hash, UINT64_C(0x7a331d6363cad8f2));
+        assert_int_equal(noise, UINT64_C(0x40cd479eff0e33c2));
+    }
     layer_free(&l);
 }
 
