@@ -16,6 +16,8 @@ static const char general_help[] =
     "       tfquant inspect INPUT [options]              show what it holds, or extract a member\n"
     "       tfquant verify A B [options]                 compare what two models compute\n"
     "       tfquant check INPUT [options]                say what will fail, and where\n"
+    "       tfquant rewrite INPUT -o OUTPUT [options]    what computes the same, and is refused "
+    "less\n"
     "       tfquant recipes [options]                    list the ways to make models smaller\n"
     "       tfquant help [COMMAND]                       (or --help behind a command)\n"
     "       tfquant --version\n"
@@ -190,6 +192,41 @@ static const char verify_json_help[] =
     "also where it is infinite: because nothing differs (exact), or because a number is finite in\n"
     "one of both only (broken). After an error as for 'tfquant quantize'.\n";
 
+static const char rewrite_help[] =
+    "usage: tfquant rewrite INPUT -o OUTPUT [options]\n"
+    "       tfquant rewrite INPUT --dry-run [options]\n"
+    "       tfquant rewrite --list [--json]\n"
+    "\n"
+    "Writes a model that computes the same, bit by bit, without what runtimes and delegates "
+    "refuse\n"
+    "or stumble over, and says what was done. Of a bundle every model is rewritten, and all else\n"
+    "is kept.\n"
+    "\n"
+    "  -o, --output OUTPUT    where to; - is standard output (the report then goes to\n"
+    "                         standard error)\n"
+    "      --only NAME,...    only these rewrites\n"
+    "      --target TARGET    what it is to run on: xnnpack (the default), gpu, litert, nnapi,\n"
+    "                         tflite-micro, int8-only; what replaces an operator, it has\n"
+    "      --list             list the rewrites\n"
+    "  -f, --force            replace OUTPUT if it is there\n"
+    "  -n, --dry-run          write nothing\n"
+    "      --max-memory SIZE  fail rather than hold more than this at once\n"
+    "      --max-output SIZE  fail if the deflated members of a bundle become more than this;\n"
+    "                         the default is 64M, or 256 times INPUT where that is more\n"
+    "      --json             print one JSON object instead of text\n"
+    "  -q, --quiet            print errors only\n"
+    "\n"
+    "Exit status: 0 done, 1 error, 2 wrong use, 3 there is nothing to rewrite: then nothing is\n"
+    "written.\n";
+
+static const char rewrite_json_help[] =
+    "\n"
+    "The JSON object: tool, version, command, input, output, target, dry_run, changed, written,\n"
+    "file_bytes_before, file_bytes_after; edits [{path, rewrite, subgraph, op, op_name, tensor,\n"
+    "name}]. path is that of the model in its bundle; op and tensor are indices in INPUT, null\n"
+    "where it is about none. With --list: tool, version, command; rewrites [{name, default,\n"
+    "summary}]. After an error as for 'tfquant quantize'.\n";
+
 static const char recipes_help[] =
     "usage: tfquant recipes [--json]\n"
     "\n"
@@ -238,6 +275,7 @@ static const struct command commands[] = {
     {"inspect", CLI_INSPECT, inspect_help, "", cli_inspect},
     {"verify", CLI_VERIFY, verify_help, verify_json_help, cli_verify},
     {"check", CLI_CHECK, check_help, "", cli_check},
+    {"rewrite", CLI_REWRITE, rewrite_help, rewrite_json_help, cli_rewrite},
     {"recipes", CLI_RECIPES, recipes_help, "", cli_recipes},
 };
 

@@ -26,6 +26,7 @@ enum cli_command {
     CLI_RECIPES = 1 << 2,
     CLI_VERIFY = 1 << 3,
     CLI_CHECK = 1 << 4,
+    CLI_REWRITE = 1 << 5,
 };
 
 /* What an option that may be given several times was given, in order. */
@@ -63,6 +64,7 @@ struct cli_options {
     uint32_t seed;            /* 0: not given */
     const char *check_target; /* name; NULL: not given */
     const char *runtime;      /* release that is not to be gone beyond; NULL: not given */
+    const char *only;         /* names of rewrites; NULL: not given */
     const char *inputs;       /* folder or file; NULL: synthetic ones */
     const char *signature;    /* NULL: not given */
     uint32_t threads;         /* 0: one for each processor */
@@ -74,6 +76,7 @@ struct cli_options {
     bool force;
     bool keep_storage;
     bool layers; /* all of them */
+    bool list;
     bool help;
 };
 
@@ -92,6 +95,7 @@ enum cli_exit cli_inspect(const struct cli_options *options);
 enum cli_exit cli_recipes(const struct cli_options *options);
 enum cli_exit cli_verify(const struct cli_options *options);
 enum cli_exit cli_check(const struct cli_options *options);
+enum cli_exit cli_rewrite(const struct cli_options *options);
 
 /* Every model is opened here. */
 tq_status cli_load(const struct cli_options *options, tq_model **model, tq_error *error);

@@ -127,7 +127,14 @@ struct word {
 static const struct word efforts[] = {
     {"fast", TQ_EFFORT_FAST}, {"normal", TQ_EFFORT_NORMAL}, {"best", TQ_EFFORT_BEST}, {NULL, 0}};
 static const struct word targets[] = {
-    {"xnnpack", TQ_TARGET_XNNPACK}, {"gpu", TQ_TARGET_GPU}, {NULL, 0}};
+    {"xnnpack", TQ_TARGET_XNNPACK},
+    {"gpu", TQ_TARGET_GPU},
+    {"litert", TQ_TARGET_LITERT},
+    {"nnapi", TQ_TARGET_NNAPI},
+    {"tflite-micro", TQ_TARGET_TFLITE_MICRO},
+    {"int8-only", TQ_TARGET_INT8_ONLY},
+    {NULL, 0},
+};
 
 static bool read_word(const struct word *words, const char *text, uint32_t *value) {
     for (; words->name != NULL; words++) {
@@ -143,8 +150,12 @@ bool value_effort(const char *text, void *value) {
     return read_word(efforts, text, value);
 }
 
-bool value_target(const char *text, void *value) {
+bool value_any_target(const char *text, void *value) {
     return read_word(targets, text, value);
+}
+
+bool value_target(const char *text, void *value) {
+    return read_word(targets, text, value) && *(uint32_t *)value <= TQ_TARGET_GPU;
 }
 
 static const char *name_of(const struct word *words, uint32_t value) {

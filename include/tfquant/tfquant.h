@@ -802,6 +802,59 @@ TQ_API tq_status tq_get_rule_info(uint32_t index, tq_rule_info *info);
 TQ_API const char *tq_target_name(uint32_t target);
 TQ_API const char *tq_severity_name(uint32_t severity);
 
+/* ------------------------------------------------------------- rewrite -- */
+/*
+ * Graphs that compute the same, bit by bit, without what runtimes and delegates refuse or stumble
+ * over. Custom operators, bodies of control flow and composites stay as they are; inputs, outputs
+ * and signatures keep their names, types and shapes. Dimensions that shape_signature does not call
+ * dynamic are taken to be fixed: inputs can't be resized in them afterwards. What runs only when it
+ * is named may let the runtime choose kernels that sum in another order.
+ */
+typedef struct tq_rewrite_info {
+    uint32_t struct_size;
+    uint32_t is_default; /* 1: it runs when none is named */
+    const char *name;    /* "broadcast-to-tile" */
+    const char *summary; /* one line */
+} tq_rewrite_info;
+
+/* The rewrites, in the order in which they run: index from 0 until TQ_ERR_INVALID_ARGUMENT. */
+TQ_API tq_status tq_get_rewrite_info(uint32_t index, tq_rewrite_info *info);
+
+typedef struct tq_rewrite_options {
+    uint32_t struct_size;
+    uint32_t target;          /* TQ_TARGET_...: what replaces an operator, it has */
+    const char *const *names; /* only these; NULL: the default ones */
+    uint32_t n_names;
+    uint32_t reserved; /* 0 */
+} tq_rewrite_options;
+#define TQ_REWRITE_OPTIONS_INIT                                                                    \
+    { sizeof(tq_rewrite_options), TQ_TARGET_XNNPACK, NULL, 0, 0 }
+
+/* Gives a new model, of a bundle with every model in it rewritten, until none of the rewrites
+ * finds anything more to do. It can be inspected, saved and quantized, and rewritten again; weights
+ * stay in the file of `model`. Nothing to do is TQ_OK too: then saving gives what was loaded.
+ * `options` may be NULL. A name that is none: TQ_ERR_INVALID_ARGUMENT. */
+TQ_API tq_status tq_rewrite(const tq_model *model, const tq_rewrite_options *options,
+                            tq_model **rewritten, tq_error *error);
+
+/* What a rewrite did, with indices and names of the model that was rewritten; several edits may be
+ * about one operator. */
+typedef struct tq_edit_info {
+    uint32_t struct_size;
+    uint32_t subgraph;
+    int32_t op;          /* that was dropped, replaced or mended; TQ_NO_INDEX: a tensor */
+    int32_t tensor;      /* its output; TQ_NO_INDEX: none, or a tensor that a rewrite had made */
+    const char *rewrite; /* name */
+    const char *op_name; /* "BROADCAST_TO"; "" without operator */
+    const char *name;    /* of the tensor */
+} tq_edit_info;
+
+/* Edits of a model that tq_rewrite() made, or that was quantized from such a model; those of a
+ * bundle have the models in it. */
+TQ_API uint32_t tq_edit_count(const tq_model *model);
+/* index from 0 to tq_edit_count() - 1 */
+TQ_API tq_status tq_get_edit_info(const tq_model *model, uint32_t index, tq_edit_info *info);
+
 #ifdef __cplusplus
 }
 #endif

@@ -16,7 +16,7 @@ enum { LEAST_DEPTH = 32, LEAST_UNITS = 4, XNNPACK_BLOCK = 32 };
 
 static const char *wrong(const tqi_check *check, const tqi_at *at, const tqi_tensor *weights) {
     int32_t named[2];
-    tqi_details_tensors(&check->graph->view, weights, named);
+    tqi_details_tensors(&check->graph->view, at->subgraph, weights, named);
     uint32_t details =
         tqi_get_table(&check->graph->view, weights->old_quantization, TQI_QUANT_DETAILS);
     int32_t block =

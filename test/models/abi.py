@@ -85,6 +85,14 @@ Finding = struct(
     ("cure", c.c_char_p), ("path", c.c_char_p),
 )
 RuleInfo = struct("RuleInfo", ("targets", u32), ("name", c.c_char_p), ("summary", c.c_char_p))
+RewriteInfo = struct("RewriteInfo", ("is_default", u32), ("name", c.c_char_p), ("summary", c.c_char_p))
+RewriteOptions = struct(
+    "RewriteOptions", ("target", u32), ("names", c.POINTER(c.c_char_p)), ("n_names", u32), ("reserved", u32)
+)
+EditInfo = struct(
+    "EditInfo", ("subgraph", u32), ("op", i32), ("tensor", i32), ("rewrite", c.c_char_p), ("op_name", c.c_char_p),
+    ("name", c.c_char_p),
+)
 
 Array = type(
     "Array", (c.Structure,),
@@ -155,6 +163,10 @@ FUNCTIONS = {
     "tq_get_rule_info": (i32, u32, P),
     "tq_target_name": (c.c_char_p, u32),
     "tq_severity_name": (c.c_char_p, u32),
+    "tq_get_rewrite_info": (i32, u32, P),
+    "tq_rewrite": (i32, P, P, OUT, E),
+    "tq_edit_count": (u32, P),
+    "tq_get_edit_info": (i32, P, u32, P),
 }
 OK, INVALID_ARGUMENT, OUT_OF_MEMORY, MEMORY_LIMIT, CANCELLED, UNSUPPORTED = 0, 1, 2, 3, 4, 22
 ERR_OPEN, ERR_READ, ERR_WRITE, ERR_EXISTS, ERR_SAME_FILE = 10, 11, 12, 13, 14
