@@ -10,7 +10,7 @@
  */
 #include <inttypes.h>
 
-#include "check/op_support.h"
+#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "tflite/builtins.h"
 

@@ -7,7 +7,7 @@
  * Seen in: LiteRT#136 (Whisper), google-coral/edgetpu#879, edgetpu#34, edgetpu#356,
  * ultralytics#16074. Since: always. Until: not fixed in f6745779.
  */
-#include "check/op_support.h"
+#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "check/scales.h"
 #include "tflite/builtins.h"

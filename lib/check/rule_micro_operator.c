@@ -6,7 +6,7 @@
  * Seen in: tflite-micro#757, tflite-micro#1556, tensorflow#43386 (hybrid models are not supported).
  * Since: always. Until: not fixed in 90b983c2.
  */
-#include "check/op_support.h"
+#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "check/scales.h"
 #include "tflite/builtins.h"

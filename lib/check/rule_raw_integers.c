@@ -7,7 +7,7 @@
  * STABLEHLO_ADD and STABLEHLO_MULTIPLY; DIV saturates small quotients, FAKE_QUANT dies.
  * Since: always. Until: not fixed.
  */
-#include "check/op_support.h"
+#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "check/scales.h"
 #include "tflite/builtins.h"

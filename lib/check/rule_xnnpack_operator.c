@@ -8,7 +8,7 @@
  */
 #include <inttypes.h>
 
-#include "check/op_support.h"
+#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "check/scales.h"
 #include "tflite/builtins.h"

@@ -86,7 +86,7 @@ tq_status tqi_broadcast_to_mul(tqi_rewriter *ctx, uint32_t *applied, tq_error *e
             continue;
         int32_t type = tqi_net_tensor(&ctx->net, b.input)->type;
         bool bytes = type == TQI_TYPE_INT8 || type == TQI_TYPE_UINT8;
-        if (!takes(type) || (bytes && !tqi_one_scale(ctx, b.input, &scale)))
+        if (!takes(type) || (bytes && !tqi_tensor_scale(ctx, b.input, &scale)))
             continue;
         int32_t inputs[2] = {b.input, -1};
         TQI_TRY(tqi_note_edit(ctx, i, b.output, applied, error));

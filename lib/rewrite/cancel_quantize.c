@@ -32,7 +32,7 @@ static int32_t gives_back(const tqi_rewriter *ctx, uint32_t index) {
         return -1;
     int32_t from = dequantize->inputs[0], to = quantize->outputs[0];
     bool same = is_integer(tqi_net_tensor(net, from)->type) && tqi_same_kind(ctx, from, to) &&
-                tqi_one_scale(ctx, from, &scale) && tqi_one_scale(ctx, to, &scale);
+                tqi_tensor_scale(ctx, from, &scale) && tqi_tensor_scale(ctx, to, &scale);
     return same ? from : -1;
 }
 

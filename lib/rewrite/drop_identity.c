@@ -78,7 +78,7 @@ static bool requantizes_nothing(const tqi_rewriter *ctx, const tqi_operator *op)
     float scale;
     int32_t type = tqi_net_tensor(&ctx->net, op->inputs[0])->type;
     return (type == TQI_TYPE_INT8 || type == TQI_TYPE_UINT8 || type == TQI_TYPE_INT16) &&
-           tqi_one_scale(ctx, op->inputs[0], &scale);
+           tqi_tensor_scale(ctx, op->inputs[0], &scale);
 }
 
 /* The input that the output is equal to, or -1. Type, shape and scales are compared by the caller.

@@ -197,7 +197,7 @@ bool tqi_same_quantization(const tqi_rewriter *ctx, int32_t a, int32_t b) {
                        tqi_get_i32(view, q, TQI_QUANT_QUANTIZED_DIMENSION, 0));
 }
 
-bool tqi_one_scale(const tqi_rewriter *ctx, int32_t tensor, float *scale) {
+bool tqi_tensor_scale(const tqi_rewriter *ctx, int32_t tensor, float *scale) {
     static const float least = 1e-30f, most = 1e30f;
     const tqi_tensor *t = tqi_net_tensor(&ctx->net, tensor);
     const tqi_view *view = &ctx->graph->view;

@@ -60,7 +60,7 @@ tqi_new_operator tqi_in_place_of(const tqi_rewriter *ctx, uint32_t op, int32_t b
 bool tqi_same_kind(const tqi_rewriter *ctx, int32_t a, int32_t b);
 bool tqi_same_quantization(const tqi_rewriter *ctx, int32_t a, int32_t b);
 /* One scale and zero point that are usual numbers. */
-bool tqi_one_scale(const tqi_rewriter *ctx, int32_t tensor, float *scale);
+bool tqi_tensor_scale(const tqi_rewriter *ctx, int32_t tensor, float *scale);
 /* It has no scale, or just one. */
 bool tqi_simple_quantization(const tqi_rewriter *ctx, int32_t tensor);
 

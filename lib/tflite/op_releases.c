@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first release that has each version of each builtin operator, in TensorFlow's numbers, in
  * which LiteRT's table counts on. Read on 2026-11-21 from LiteRT f6745779 (2026-08-21). */
-#include "check/op_support.h"
+#include "tflite/op_support.h"
 
 #include <stddef.h>
 

@@ -5,7 +5,7 @@
  * Read on 2026-11-21 from: LiteRT f6745779 (2026-08-21): what its resolver registers, its XNNPACK,
  * NNAPI and GPU delegates (the classic one, and ML Drift); tried on its release 2.3.0 where a CPU
  * can show it. tflite-micro 90b983c2 (2026-08-20): what its resolver can be given. */
-#include "check/op_support.h"
+#include "tflite/op_support.h"
 
 #include <stddef.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What targets take of the builtin operators, and since when runtimes have their versions. The
  * files behind this say what they were read from, and when. */
-#ifndef TQI_CHECK_OP_SUPPORT_H
-#define TQI_CHECK_OP_SUPPORT_H
+#ifndef TQI_TFLITE_OP_SUPPORT_H
+#define TQI_TFLITE_OP_SUPPORT_H
 
 #include <stdint.h>
 
