@@ -435,14 +435,16 @@ enum {
     TQ_EFFORT_BEST = 2,
 };
 
-/* What the result is to run on: it gets no encoding that this refuses, or is slower with.
- * Values are pinned. */
+/* What the result is to run on: it gets no encoding that this refuses, or is slower with. What a
+ * recipe asks for and the target does not take stays as it is: TQ_REASON_TARGET_REFUSES. What the
+ * model had from the start is mended by tq_rewrite(), if at all. Values are pinned. */
 enum {
     TQ_TARGET_XNNPACK = 0, /* LiteRT on a CPU, with its default delegate */
     TQ_TARGET_GPU = 1,     /* LiteRT's GPU delegates */
-    /* of tq_check() only, so far: */
-    TQ_TARGET_LITERT = 2,       /* its builtin kernels, without a delegate */
-    TQ_TARGET_NNAPI = 3,        /* Android's NNAPI delegate */
+    TQ_TARGET_LITERT = 2,  /* its builtin kernels, without a delegate */
+    TQ_TARGET_NNAPI = 3,   /* Android's NNAPI delegate: it unpacks nothing, and takes int8 filters
+                              of CONV_2D */
+    /* these take no small weights beside float arithmetic: */
     TQ_TARGET_TFLITE_MICRO = 4, /* the runtime for microcontrollers */
     TQ_TARGET_INT8_ONLY = 5,    /* accelerators that have nothing but int8 */
 };
@@ -739,7 +741,9 @@ TQ_API tq_status tq_get_layer_comparison(const tq_verification *verification, ui
 /* --------------------------------------------------------------- check -- */
 /*
  * What will fail, or go wrong without a word, on a target: operators and versions that it does not
- * have, shapes that do not fit, scales that break kernels, values that int8 can't hold.
+ * have, shapes that do not fit, scales that break kernels, values that int8 can't hold. Ranges of
+ * activations it does not know, so it can't tell where static int8 would join ranges that are far
+ * apart (CONCATENATION): statistics of layers have those of what layers read only.
  */
 typedef struct tq_findings tq_findings;
 
@@ -750,14 +754,22 @@ enum {
     TQ_SEVERITY_ERROR = 2,   /* the target refuses it, or gives something else */
 };
 
+enum {
+    TQ_CHECK_GRAPH = 1u << 0, /* not the rules that read weights: quick, however large the file.
+                                 Of a model that is not saved yet there are no weights to read:
+                                 they are passed over either way */
+};
+
 typedef struct tq_check_options {
     uint32_t struct_size;
     uint32_t target;     /* TQ_TARGET_... */
     const char *runtime; /* "2.5": operator versions that this release of TensorFlow or LiteRT
                             does not have are errors; NULL: any release */
+    uint32_t flags;      /* TQ_CHECK_... */
+    uint32_t reserved;   /* 0 */
 } tq_check_options;
 #define TQ_CHECK_OPTIONS_INIT                                                                      \
-    { sizeof(tq_check_options), TQ_TARGET_LITERT, NULL }
+    { sizeof(tq_check_options), TQ_TARGET_LITERT, NULL, 0, 0 }
 
 /* Indices are those of the model that was checked, and TQ_NO_INDEX where it is not about one. */
 typedef struct tq_finding {

@@ -35,18 +35,18 @@ tq_status tq_get_rule_info(uint32_t index, tq_rule_info *info) {
 
 /* ---- the check ---- */
 
-static tq_status check_model(const tq_model *model, uint32_t target, tqi_release runtime,
-                             tqi_findings *findings, tq_error *error) {
+static tq_status check_model(const tq_model *model, const tq_check_options *options,
+                             tqi_release runtime, tqi_findings *findings, tq_error *error) {
     tqi_input *input = model->input;
     if (!tqi_is_bundle(model)) {
         TQI_TRY(tqi_findings_text(findings, input->path, &findings->path, error));
-        return tqi_check_graph(tqi_model_graph(model), target, runtime, input->heap, findings,
-                               error);
+        return tqi_check_graph(tqi_model_graph(model), options->target, runtime, options->flags,
+                               input->heap, findings, error);
     }
     for (uint32_t i = 0; i < input->container.n_members; i++) {
         if (!model->members[i])
             continue;
-        tq_status status = check_model(model->members[i], target, runtime, findings, error);
+        tq_status status = check_model(model->members[i], options, runtime, findings, error);
         if (status != TQ_OK)
             return tqi_blame_member(model, i, status, error);
     }
@@ -61,24 +61,24 @@ static tq_status make_index(tq_findings *findings, tq_error *error) {
     return TQ_OK;
 }
 
-static tq_status read_options(const tq_check_options *given, uint32_t *target, tqi_release *runtime,
-                              tq_error *error) {
-    tq_check_options options = TQ_CHECK_OPTIONS_INIT;
-    TQI_TRY(tqi_read_options(&options, sizeof options, given, "tq_check_options", error));
-    if (options.target >= TARGETS)
+static tq_status read_options(const tq_check_options *given, tq_check_options *options,
+                              tqi_release *runtime, tq_error *error) {
+    TQI_TRY(tqi_read_options(options, sizeof *options, given, "tq_check_options", error));
+    if (options->target >= TARGETS)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_check_options.target is none");
-    *target = options.target;
-    if (options.runtime && !tqi_read_release(options.runtime, runtime))
+    if ((options->flags & ~(uint32_t)TQ_CHECK_GRAPH) || options->reserved)
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_check_options.flags has unknown bits");
+    if (options->runtime && !tqi_read_release(options->runtime, runtime))
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
-                        "'%.40s' is not a release of the runtime, like 2.5", options.runtime);
+                        "'%.40s' is not a release of the runtime, like 2.5", options->runtime);
     return TQ_OK;
 }
 
 static tq_status check(const tq_model *model, const tq_check_options *given, tq_findings **out,
                        tq_error *error) {
-    uint32_t target = 0;
+    tq_check_options options = TQ_CHECK_OPTIONS_INIT;
     tqi_release runtime = 0;
-    TQI_TRY(read_options(given, &target, &runtime, error));
+    TQI_TRY(read_options(given, &options, &runtime, error));
     if (!model || !out)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_check() needs a model and a result");
     tq_model *holder = NULL;
@@ -91,7 +91,7 @@ static tq_status check(const tq_model *model, const tq_check_options *given, tq_
     }
     *findings = (tq_findings){.holder = holder};
     tqi_findings_init(&findings->list, heap);
-    tq_status status = check_model(model, target, runtime, &findings->list, error);
+    tq_status status = check_model(model, &options, runtime, &findings->list, error);
     if (status == TQ_OK)
         status = make_index(findings, error);
     if (status != TQ_OK) {

@@ -175,7 +175,7 @@ static tq_status mark_called(tqi_check *check, const tqi_at *at, tq_error *error
 
 /* ---- all of it ---- */
 
-static tq_status run_rules(tqi_check *check, tq_error *error) {
+static tq_status run_rules(tqi_check *check, uint32_t flags, tq_error *error) {
     const tqi_graph *graph = check->graph;
     TQI_NEW(check->arena, &check->uses, graph->n_subgraphs, error);
     TQI_NEW(check->arena, &check->shapes, graph->n_subgraphs, error);
@@ -188,14 +188,15 @@ static tq_status run_rules(tqi_check *check, tq_error *error) {
     const tqi_check_rule *rule;
     for (uint32_t i = 0; (rule = tqi_check_rule_at(i)) != NULL; i++) {
         check->findings->of_rule = 0;
-        if (rule->targets >> check->target & 1)
+        bool quick = (flags & TQ_CHECK_GRAPH) != 0;
+        if ((rule->targets >> check->target & 1) && !(quick && rule->reads_weights))
             TQI_TRY(rule->run(check, error));
     }
     return TQ_OK;
 }
 
 tq_status tqi_check_graph(const tqi_graph *graph, uint32_t target, tqi_release runtime,
-                          tqi_heap *heap, tqi_findings *findings, tq_error *error) {
+                          uint32_t flags, tqi_heap *heap, tqi_findings *findings, tq_error *error) {
     enum { WORK_BASE = 1 << 24 };
     tqi_arena arena;
     tqi_arena_init(&arena, heap);
@@ -206,7 +207,7 @@ tq_status tqi_check_graph(const tqi_graph *graph, uint32_t target, tqi_release r
                        .findings = findings,
                        .arena = &arena,
                        .heap = heap};
-    tq_status status = run_rules(&check, error);
+    tq_status status = run_rules(&check, flags, error);
     tqi_arena_free(&arena);
     return status;
 }

@@ -29,6 +29,7 @@ typedef struct tqi_check_rule {
     const char *summary; /* what it is about, one line */
     uint32_t targets;    /* bits 1 << TQ_TARGET_... */
     tq_status (*run)(tqi_check *check, tq_error *error);
+    bool reads_weights;
 } tqi_check_rule;
 
 enum {
@@ -48,9 +49,9 @@ const tqi_check_rule *tqi_check_rule_at(uint32_t index);
 /* "2.5" or "2.17.0"; false: it is none. */
 bool tqi_read_release(const char *text, tqi_release *release);
 
-/* Runs the rules for the target; `findings` grows. */
+/* Runs the rules for the target; `findings` grows. `flags`: TQ_CHECK_... */
 tq_status tqi_check_graph(const tqi_graph *graph, uint32_t target, tqi_release runtime,
-                          tqi_heap *heap, tqi_findings *findings, tq_error *error);
+                          uint32_t flags, tqi_heap *heap, tqi_findings *findings, tq_error *error);
 
 /* ---- for rules ---- */
 

@@ -155,4 +155,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_bias_overflow = {"bias-overflow",
                                                "biases that int32 can't hold beside the sums",
-                                               TQI_FOR_INT8 | TQI_FOR_MICRO, run};
+                                               TQI_FOR_INT8 | TQI_FOR_MICRO, run, true};

@@ -61,4 +61,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_blockwise_form = {
     "blockwise-form", "weights in blocks that the kernel answers with zeros",
-    TQI_FOR_LITERT | TQI_FOR_XNNPACK, run};
+    TQI_FOR_LITERT | TQI_FOR_XNNPACK, run, false};

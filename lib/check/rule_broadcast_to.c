@@ -51,4 +51,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_broadcast_to = {
     "broadcast-to", "BROADCAST_TO, which no delegate has",
-    TQI_FOR_GPU | TQI_FOR_NNAPI | TQI_FOR_INT8 | TQI_FOR_XNNPACK, run};
+    TQI_FOR_GPU | TQI_FOR_NNAPI | TQI_FOR_INT8 | TQI_FOR_XNNPACK, run, false};

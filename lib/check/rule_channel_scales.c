@@ -55,4 +55,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_channel_scales = {
     "channel-scales", "scales by channel for kernels that know one, and give zeros",
-    TQI_FOR_LITERT | TQI_FOR_XNNPACK, run};
+    TQI_FOR_LITERT | TQI_FOR_XNNPACK, run, false};

@@ -71,4 +71,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_channel_spread = {"channel-spread",
                                                 "channels far larger or smaller than the others",
-                                                TQI_FOR_INT8 | TQI_FOR_MICRO, run};
+                                                TQI_FOR_INT8 | TQI_FOR_MICRO, run, true};

@@ -42,4 +42,5 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_constant_size = {
-    "constant-size", "constants with fewer bytes than their shape asks for", TQI_FOR_ALL, run};
+    "constant-size", "constants with fewer bytes than their shape asks for", TQI_FOR_ALL, run,
+    false};

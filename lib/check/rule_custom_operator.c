@@ -56,4 +56,5 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_custom_operator = {
-    "custom-operator", "custom operators, which the program has to bring along", TQI_FOR_ALL, run};
+    "custom-operator", "custom operators, which the program has to bring along", TQI_FOR_ALL, run,
+    false};

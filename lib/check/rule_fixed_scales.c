@@ -63,5 +63,5 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_fixed_scales = {
-    "fixed-scales", "outputs whose kernels take one scale only, and have another", TQI_FOR_ALL,
-    run};
+    "fixed-scales", "outputs whose kernels take one scale only, and have another", TQI_FOR_ALL, run,
+    false};

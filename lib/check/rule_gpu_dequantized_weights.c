@@ -36,4 +36,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_gpu_dequantized_weights = {
     "gpu-dequantized-weights", "FULLY_CONNECTED with int8 weights through DEQUANTIZE, on a GPU",
-    TQI_FOR_GPU, run};
+    TQI_FOR_GPU, run, false};

@@ -57,4 +57,5 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_gpu_dynamic_range = {
-    "gpu-dynamic-range", "dynamic-range operators on a GPU, some of which fail", TQI_FOR_GPU, run};
+    "gpu-dynamic-range", "dynamic-range operators on a GPU, some of which fail", TQI_FOR_GPU, run,
+    false};

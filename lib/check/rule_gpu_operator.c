@@ -10,9 +10,9 @@
  */
 #include <inttypes.h>
 
-#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "tflite/builtins.h"
+#include "tflite/op_support.h"
 
 /* Operators that these do in place of others. */
 static const char *other_way(int32_t builtin, const char **cure) {
@@ -70,4 +70,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_gpu_operator = {
     "gpu-operator", "operators, and versions of them, that the GPU delegates do not take",
-    TQI_FOR_GPU, run};
+    TQI_FOR_GPU, run, false};

@@ -28,4 +28,5 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_gpu_output_read = {
-    "gpu-output-read", "outputs of the model that operators of it read as well", TQI_FOR_GPU, run};
+    "gpu-output-read", "outputs of the model that operators of it read as well", TQI_FOR_GPU, run,
+    false};

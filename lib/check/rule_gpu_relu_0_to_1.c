@@ -21,4 +21,5 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_gpu_relu_0_to_1 = {
-    "gpu-relu-0-to-1", "RELU_0_TO_1, which released GPU accelerators reject", TQI_FOR_GPU, run};
+    "gpu-relu-0-to-1", "RELU_0_TO_1, which released GPU accelerators reject", TQI_FOR_GPU, run,
+    false};

@@ -33,7 +33,7 @@ static tq_status look(tqi_check *check, const tqi_at *at, int32_t t, tq_error *e
                         at->name, rank);
     if (!constant && check->uses[at->subgraph_index].producer[t] < 0 && is_open(tensor))
         return tqi_find(
-            check, &tqi_rule_gpu_tensor, TQ_SEVERITY_WARNING, place, "freeze-shapes", error,
+            check, &tqi_rule_gpu_tensor, TQ_SEVERITY_WARNING, place, "", error,
             "The input of %s has open dimensions; GPU delegates take fixed shapes. Resize "
             "it before they see the model, or freeze it.",
             at->name);
@@ -68,4 +68,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_gpu_tensor = {
     "gpu-tensor", "tensors whose rank, type or open shape GPU delegates do not take", TQI_FOR_GPU,
-    run};
+    run, false};

@@ -70,4 +70,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_hybrid_form = {
     "hybrid-form", "dynamic-range operators in a form that their kernels compute garbage from",
-    TQI_FOR_LITERT | TQI_FOR_XNNPACK, run};
+    TQI_FOR_LITERT | TQI_FOR_XNNPACK, run, false};

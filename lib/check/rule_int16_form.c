@@ -64,4 +64,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_int16_form = {
     "int16-form", "int16 activations with zero points, or biases of another type",
-    TQI_FOR_LITERT | TQI_FOR_XNNPACK | TQI_FOR_MICRO, run};
+    TQI_FOR_LITERT | TQI_FOR_XNNPACK | TQI_FOR_MICRO, run, false};

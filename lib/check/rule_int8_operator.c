@@ -7,10 +7,10 @@
  * Seen in: LiteRT#136 (Whisper), google-coral/edgetpu#879, edgetpu#34, edgetpu#356,
  * ultralytics#16074. Since: always. Until: not fixed in f6745779.
  */
-#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "check/scales.h"
 #include "tflite/builtins.h"
+#include "tflite/op_support.h"
 
 static const char *other_way(int32_t builtin) {
     switch (builtin) {
@@ -48,4 +48,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_int8_operator = {
-    "int8-operator", "operators that have no right static int8 form", TQI_FOR_INT8, run};
+    "int8-operator", "operators that have no right static int8 form", TQI_FOR_INT8, run, false};

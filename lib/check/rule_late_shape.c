@@ -32,4 +32,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_late_shape = {
     "late-shape", "shapes that only a run knows, for targets with tensors of fixed size",
-    TQI_FOR_GPU | TQI_FOR_NNAPI | TQI_FOR_MICRO | TQI_FOR_XNNPACK, run};
+    TQI_FOR_GPU | TQI_FOR_NNAPI | TQI_FOR_MICRO | TQI_FOR_XNNPACK, run, false};

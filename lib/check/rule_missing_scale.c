@@ -66,4 +66,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_missing_scale = {
-    "missing-scale", "int8 operators on tensors without a scale", TQI_FOR_ALL, run};
+    "missing-scale", "int8 operators on tensors without a scale", TQI_FOR_ALL, run, false};

@@ -8,9 +8,9 @@
  */
 #include <inttypes.h>
 
-#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "tflite/builtins.h"
+#include "tflite/op_support.h"
 
 static tq_status visit(tqi_check *check, const tqi_at *at, tq_error *error) {
     enum { MOST_RANK = 4 };
@@ -39,4 +39,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_nnapi_operator = {
-    "nnapi-operator", "operators that NNAPI leaves to the CPU", TQI_FOR_NNAPI, run};
+    "nnapi-operator", "operators that NNAPI leaves to the CPU", TQI_FOR_NNAPI, run, false};

@@ -26,4 +26,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_not_finite = {"not-finite", "weights that are NaN or infinite",
-                                            TQI_FOR_ALL, run};
+                                            TQI_FOR_ALL, run, true};

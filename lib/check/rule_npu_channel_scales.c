@@ -34,4 +34,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_npu_channel_scales = {
-    "npu-channel-scales", "scales by channel, which some NPUs reject", TQI_FOR_INT8, run};
+    "npu-channel-scales", "scales by channel, which some NPUs reject", TQI_FOR_INT8, run, false};

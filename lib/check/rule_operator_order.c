@@ -41,4 +41,5 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_operator_order = {
-    "operator-order", "operators that read what a later one makes, or nothing", TQI_FOR_ALL, run};
+    "operator-order", "operators that read what a later one makes, or nothing", TQI_FOR_ALL, run,
+    false};

@@ -9,9 +9,9 @@
  */
 #include <inttypes.h>
 
-#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "tflite/builtins.h"
+#include "tflite/op_support.h"
 
 /* The first operator that has each code. */
 static tq_status find_users(const tqi_check *check, tqi_place **users, tq_error *error) {
@@ -69,4 +69,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_operator_version = {
     "operator-version", "operators and versions of them that the runtime does not have",
-    TQI_FOR_ALL, run};
+    TQI_FOR_ALL, run, false};

@@ -44,4 +44,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_quantization_form = {
     "quantization-form", "numbers of scales and zero points that contradict the shape", TQI_FOR_ALL,
-    run};
+    run, false};

@@ -7,10 +7,10 @@
  * STABLEHLO_ADD and STABLEHLO_MULTIPLY; DIV saturates small quotients, FAKE_QUANT dies.
  * Since: always. Until: not fixed.
  */
-#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "check/scales.h"
 #include "tflite/builtins.h"
+#include "tflite/op_support.h"
 
 static tq_status visit(tqi_check *check, const tqi_at *at, tq_error *error) {
     const tqi_op_support *support = tqi_find_support(at->builtin);
@@ -34,4 +34,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_raw_integers = {
     "raw-integers", "kernels that take quantized integers for the numbers themselves", TQI_FOR_ALL,
-    run};
+    run, false};

@@ -50,4 +50,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_rescale_range = {
     "rescale-range", "int8 layers whose output scale is far too small for their sums",
-    TQI_FOR_XNNPACK | TQI_FOR_LITERT, run};
+    TQI_FOR_XNNPACK | TQI_FOR_LITERT, run, false};

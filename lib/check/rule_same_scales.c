@@ -9,10 +9,10 @@
  */
 #include <inttypes.h>
 
-#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "check/scales.h"
 #include "tflite/builtins.h"
+#include "tflite/op_support.h"
 
 /* Inputs whose values come out: from `first` to before `end`. */
 static void movers(const tqi_at *at, uint32_t *first, uint32_t *end) {
@@ -90,4 +90,5 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_same_scales = {
-    "same-scales", "operators that move integers between different scales", TQI_FOR_ALL, run};
+    "same-scales", "operators that move integers between different scales", TQI_FOR_ALL, run,
+    false};

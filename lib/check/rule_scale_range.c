@@ -47,4 +47,5 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_scale_range = {
-    "scale-range", "scales that are zero, denormal, negative or not finite", TQI_FOR_ALL, run};
+    "scale-range", "scales that are zero, denormal, negative or not finite", TQI_FOR_ALL, run,
+    false};

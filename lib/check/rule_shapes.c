@@ -75,5 +75,5 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_shapes = {
-    "shapes", "shapes that an operator's kernel refuses when the model is loaded", TQI_FOR_ALL,
-    run};
+    "shapes", "shapes that an operator's kernel refuses when the model is loaded", TQI_FOR_ALL, run,
+    false};

@@ -39,4 +39,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 }
 
 const tqi_check_rule tqi_rule_xnnpack_half_bias = {
-    "xnnpack-half-bias", "float16 biases beside weights that are not", TQI_FOR_XNNPACK, run};
+    "xnnpack-half-bias", "float16 biases beside weights that are not", TQI_FOR_XNNPACK, run, false};

@@ -8,10 +8,10 @@
  */
 #include <inttypes.h>
 
-#include "tflite/op_support.h"
 #include "check/rules.h"
 #include "check/scales.h"
 #include "tflite/builtins.h"
+#include "tflite/op_support.h"
 
 enum { MOST_RANK = 6, MOST_JOINED = 5, MOST_PARTS = 4 };
 
@@ -64,4 +64,4 @@ static tq_status run(tqi_check *check, tq_error *error) {
 
 const tqi_check_rule tqi_rule_xnnpack_operator = {
     "xnnpack-operator", "operators that XNNPACK leaves to the builtin kernels", TQI_FOR_XNNPACK,
-    run};
+    run, false};

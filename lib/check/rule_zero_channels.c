@@ -30,5 +30,6 @@ static tq_status run(tqi_check *check, tq_error *error) {
     return TQ_OK;
 }
 
-const tqi_check_rule tqi_rule_zero_channels = {
-    "zero-channels", "channels whose weights are all zero", TQI_FOR_INT8 | TQI_FOR_MICRO, run};
+const tqi_check_rule tqi_rule_zero_channels = {"zero-channels",
+                                               "channels whose weights are all zero",
+                                               TQI_FOR_INT8 | TQI_FOR_MICRO, run, true};

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "tflite/builtins.h"
+#include "tfquant/tfquant.h"
 
 enum {
     XF = TQI_XNNPACK_FLOAT,
@@ -211,4 +212,35 @@ const tqi_op_support *tqi_find_support(int32_t builtin) {
         if (table[i].builtin == builtin)
             return &table[i];
     return NULL;
+}
+
+static bool reaches(uint8_t newest, int32_t version) {
+    return newest == TQI_ANY_VERSION || version <= newest;
+}
+
+/* By what the target has of one operator. */
+static bool has(uint32_t target, int32_t builtin, int32_t version) {
+    const tqi_op_support *support = tqi_find_support(builtin);
+    if (!support)
+        return false;
+    switch (target) {
+    case TQ_TARGET_GPU:
+        /* the classic delegate's word counts only where it has the operator at all */
+        return reaches(support->gpu, version) &&
+               (support->classic_gpu == 0 || reaches(support->classic_gpu, version));
+    case TQ_TARGET_NNAPI:
+        return reaches(support->nnapi, version);
+    default:
+        return reaches(support->newest, version);
+    }
+}
+
+bool tqi_target_takes(uint32_t target, int32_t builtin, int32_t version, tqi_weight_form form) {
+    /* LiteRT's versions of DEQUANTIZE with these inputs */
+    enum { HALF = 3, CHANNELS = 5 };
+    if (target == TQ_TARGET_TFLITE_MICRO || target == TQ_TARGET_INT8_ONLY)
+        return false; /* the one has no such kernels, the other no float arithmetic */
+    if (form == TQI_WEIGHT_DIRECT)
+        return has(target, builtin, version);
+    return has(target, TQI_BUILTIN_DEQUANTIZE, form == TQI_WEIGHT_HALF_UNPACKED ? HALF : CHANNELS);
 }

@@ -4,6 +4,7 @@
 #ifndef TQI_TFLITE_OP_SUPPORT_H
 #define TQI_TFLITE_OP_SUPPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -32,6 +33,18 @@ typedef struct tqi_op_support {
 
 /* NULL: LiteRT does not register the operator. */
 const tqi_op_support *tqi_find_support(int32_t builtin);
+
+/* What a weight that is not float32 asks of a target: to unpack it, or to compute with it. */
+typedef enum tqi_weight_form {
+    TQI_WEIGHT_CHANNELS_UNPACKED, /* int8 by channel behind DEQUANTIZE */
+    TQI_WEIGHT_HALF_UNPACKED,     /* float16 behind DEQUANTIZE */
+    TQI_WEIGHT_DIRECT,            /* small integers that a float32 operator reads as they are */
+} tqi_weight_form;
+
+/* false: the target refuses the form, leaves what has it to the CPU, or computes something else.
+ * `target`: TQ_TARGET_...; `version`: that the operator has with it. Operators whose form fails
+ * for other reasons than their version have rules of their own. */
+bool tqi_target_takes(uint32_t target, int32_t builtin, int32_t version, tqi_weight_form form);
 
 /* 217 for TensorFlow 2.17; 0: not known. */
 uint32_t tqi_first_release(int32_t builtin, int32_t version);
