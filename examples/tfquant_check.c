@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tfquant_cli.h"
+#include "tfquant_mend.h"
+#include "tfquant_output.h"
 
-#include <inttypes.h>
 #include <string.h>
-
-enum { SEVERITIES = 3 };
+#include <unistd.h>
 
 /* false: there is no target of this name. */
 static bool find_target(const char *name, uint32_t *target) {
@@ -28,53 +27,25 @@ static enum cli_exit unknown_target(const struct cli_options *options) {
                            options->check_target, names);
 }
 
-static tq_finding finding_at(const tq_findings *findings, uint32_t index) {
-    tq_finding finding = {.struct_size = sizeof finding};
-    tq_get_finding(findings, index, &finding);
-    return finding;
-}
-
-static void count(const tq_findings *findings, uint32_t counts[SEVERITIES]) {
-    memset(counts, 0, SEVERITIES * sizeof counts[0]);
-    for (uint32_t i = 0; i < tq_findings_count(findings); i++) {
-        const uint32_t severity = finding_at(findings, i).severity;
-        counts[severity < SEVERITIES ? severity : TQ_SEVERITY_ERROR]++;
-    }
-}
+struct check_run {
+    const struct cli_options *options;
+    FILE *report_file; /* standard output, unless the model goes there */
+    tq_check_options check;
+    tq_model *source;
+    tq_model *mended; /* NULL: it was not */
+    tq_findings *findings;
+    tq_findings *left; /* NULL: there was no --fix */
+    tq_error error;
+};
 
 /* --- JSON --- */
 
-static void put_index(struct json_out *json, const char *key, int32_t index) {
-    json_key(json, key);
-    if (index == TQ_NO_INDEX)
-        json_null(json);
-    else
-        json_int(json, index);
-}
-
 static void put_text(struct json_out *json, const char *key, const char *text) {
     json_key(json, key);
-    if (text == NULL || *text == '\0')
+    if (text == NULL)
         json_null(json);
     else
         json_string(json, text);
-}
-
-static void json_finding(struct json_out *json, const tq_finding *finding) {
-    json_open(json, '{');
-    json_put_string(json, "severity", tq_severity_name(finding->severity));
-    json_put_string(json, "rule", finding->rule);
-    json_put_string(json, "path", finding->path);
-    put_index(json, "subgraph", finding->subgraph);
-    put_index(json, "op", finding->op);
-    put_index(json, "op_input", finding->op_input);
-    json_put_string(json, "op_name", finding->op_name);
-    put_index(json, "builtin_code", finding->builtin_code);
-    put_index(json, "tensor", finding->tensor);
-    json_put_string(json, "tensor_name", finding->tensor_name);
-    json_put_string(json, "message", finding->message);
-    put_text(json, "cure", finding->cure);
-    json_close(json, '}');
 }
 
 static void json_rules(struct json_out *json, uint32_t target) {
@@ -92,100 +63,110 @@ static void json_rules(struct json_out *json, uint32_t target) {
     json_close(json, ']');
 }
 
-static void print_json(const struct cli_options *options, uint32_t target,
-                       const tq_findings *findings, bool clean) {
+static void json_fix(struct json_out *json, const struct check_run *run) {
+    json_key(json, "fix");
+    json_open(json, '{');
+    json_put_string(json, "output", run->options->output);
+    cli_json_edits(json, run->mended != NULL ? run->mended : run->source);
+    cli_json_findings(json, run->left);
+    json_close(json, '}');
+}
+
+static void print_json(const struct check_run *run) {
     struct json_out json;
-    uint32_t counts[SEVERITIES];
-    count(findings, counts);
-    cli_json_begin(&json, options, stdout);
-    json_put_string(&json, "input", options->input);
-    json_put_string(&json, "target", tq_target_name(target));
-    put_text(&json, "runtime", options->runtime);
-    json_put_bool(&json, "clean", clean);
-    json_key(&json, "counts");
-    json_open(&json, '{');
-    for (uint32_t i = SEVERITIES; i-- > 0;)
-        json_put_uint(&json, tq_severity_name(i), counts[i]);
-    json_close(&json, '}');
-    json_key(&json, "findings");
-    json_open(&json, '[');
-    for (uint32_t i = 0; i < tq_findings_count(findings); i++) {
-        const tq_finding finding = finding_at(findings, i);
-        json_finding(&json, &finding);
-    }
-    json_close(&json, ']');
-    json_rules(&json, target);
+    cli_json_begin(&json, run->options, run->report_file);
+    json_put_string(&json, "input", run->options->input);
+    json_put_string(&json, "target", tq_target_name(run->check.target));
+    put_text(&json, "runtime", run->options->runtime);
+    cli_json_findings(&json, run->findings);
+    if (run->left != NULL)
+        json_fix(&json, run);
+    json_rules(&json, run->check.target);
     cli_json_end(&json);
 }
 
 /* --- text --- */
 
-static void print_finding(const tq_finding *finding) {
-    printf("%s: ", tq_severity_name(finding->severity));
-    if (*finding->path != '\0') {
-        cli_print_name(stdout, finding->path, 0);
-        fputs(": ", stdout);
-    }
-    if (finding->op != TQ_NO_INDEX) {
-        printf("operator %" PRId32 " (", finding->op);
-        cli_print_name(stdout, finding->op_name, 40);
-        putchar(')');
-        if (finding->subgraph > 0)
-            printf(" of subgraph %" PRId32, finding->subgraph);
-    } else if (finding->tensor != TQ_NO_INDEX) {
-        printf("tensor %" PRId32, finding->tensor);
-    }
-    if (*finding->tensor_name != '\0') {
-        fputs(finding->op != TQ_NO_INDEX ? ", " : " ", stdout);
-        cli_print_name(stdout, finding->tensor_name, 60);
-    }
-    fputs("\n  ", stdout);
-    cli_print_name(stdout, finding->message, 0);
-    printf(" [%s%s%s]\n", finding->rule, *finding->cure != '\0' ? ", cured by " : "",
-           finding->cure);
+static void print_found(const struct check_run *run, const char *path,
+                        const tq_findings *findings) {
+    const struct cli_counts counts = cli_count_findings(findings);
+    FILE *file = run->report_file;
+    const bool all = run->options->verbosity > 0;
+    cli_print_findings(file, findings, all ? TQ_SEVERITY_NOTE : TQ_SEVERITY_WARNING);
+    cli_print_name(file, path, 0);
+    fprintf(file, " for %s: ", tq_target_name(run->check.target));
+    cli_print_counts(file, &counts);
+    fprintf(file, "%s\n", counts.of[TQ_SEVERITY_NOTE] != 0 && !all ? " (shown by -v)" : "");
 }
 
-static void print_text(const struct cli_options *options, uint32_t target,
-                       const tq_findings *findings) {
-    uint32_t counts[SEVERITIES];
-    count(findings, counts);
-    for (uint32_t i = 0; i < tq_findings_count(findings); i++) {
-        const tq_finding finding = finding_at(findings, i);
-        if (finding.severity > TQ_SEVERITY_NOTE || options->verbosity > 0)
-            print_finding(&finding);
-    }
-    cli_print_name(stdout, options->input, 0);
-    printf(" for %s: %" PRIu32 " error%s, %" PRIu32 " warning%s, %" PRIu32 " note%s%s\n",
-           tq_target_name(target), counts[TQ_SEVERITY_ERROR],
-           counts[TQ_SEVERITY_ERROR] == 1 ? "" : "s", counts[TQ_SEVERITY_WARNING],
-           counts[TQ_SEVERITY_WARNING] == 1 ? "" : "s", counts[TQ_SEVERITY_NOTE],
-           counts[TQ_SEVERITY_NOTE] == 1 ? "" : "s",
-           counts[TQ_SEVERITY_NOTE] != 0 && options->verbosity <= 0 ? " (shown by -v)" : "");
+static void print_text(const struct check_run *run) {
+    const char *output = run->options->output;
+    print_found(run, run->options->input, run->findings);
+    if (run->left == NULL)
+        return;
+    fputs(run->mended != NULL ? "\nwhat was done:\n"
+                              : "\nthere is no cure for any of it; what was written is a copy\n",
+          run->report_file);
+    if (run->mended == NULL)
+        return;
+    cli_print_edits(run->report_file, run->mended);
+    putc('\n', run->report_file);
+    print_found(run, is_stdout(output) ? "standard output" : output, run->left);
+}
+
+/* --- the steps --- */
+
+static enum cli_exit failed(const struct check_run *run, const char *path) {
+    cli_report_error(run->options, path, &run->error, run->report_file);
+    if (run->error.status == TQ_ERR_EXISTS && !run->options->json)
+        fputs("Add -f to replace it.\n", stderr);
+    return CLI_ERROR;
+}
+
+static tq_status fix(struct check_run *run) {
+    tq_status status = tq_check(run->source, &run->check, &run->left, &run->error);
+    if (status == TQ_OK)
+        status = cli_mend(run->source, &run->check, TQ_SEVERITY_NOTE, &run->left, &run->mended,
+                          &run->error);
+    if (status == TQ_OK)
+        status = cli_save_plain(run->options, run->mended != NULL ? run->mended : run->source,
+                                &run->error);
+    return status;
+}
+
+static enum cli_exit check(struct check_run *run) {
+    const struct cli_options *options = run->options;
+    if (cli_load(options, &run->source, &run->error) != TQ_OK ||
+        tq_check(run->source, &run->check, &run->findings, &run->error) != TQ_OK)
+        return failed(run, options->input);
+    if (options->fix && fix(run) != TQ_OK)
+        return failed(run,
+                      cli_is_about_output(run->error.status) ? options->output : options->input);
+    const bool clean = cli_count_findings(run->left != NULL ? run->left : run->findings).clean;
+    if (options->json)
+        print_json(run);
+    else if (options->verbosity >= 0)
+        print_text(run);
+    return cli_finish_output(run->report_file, clean ? CLI_DONE : CLI_FOUND);
 }
 
 enum cli_exit cli_check(const struct cli_options *options) {
-    tq_error error = TQ_ERROR_INIT;
-    tq_check_options check = TQ_CHECK_OPTIONS_INIT;
-    tq_model *model = NULL;
-    tq_findings *findings = NULL;
-    uint32_t counts[SEVERITIES];
-    if (options->check_target != NULL && !find_target(options->check_target, &check.target))
+    const bool streams = options->fix && is_stdout(options->output);
+    struct check_run run = {.options = options,
+                            .report_file = streams ? stderr : stdout,
+                            .check = TQ_CHECK_OPTIONS_INIT,
+                            .error = TQ_ERROR_INIT};
+    if (options->check_target != NULL && !find_target(options->check_target, &run.check.target))
         return unknown_target(options);
-    check.runtime = options->runtime;
-    tq_status status = cli_load(options, &model, &error);
-    if (status == TQ_OK)
-        status = tq_check(model, &check, &findings, &error);
-    if (status != TQ_OK) {
-        tq_model_free(model);
-        return cli_report_error(options, options->input, &error, stdout);
-    }
-    count(findings, counts);
-    const bool clean = counts[TQ_SEVERITY_ERROR] == 0 && counts[TQ_SEVERITY_WARNING] == 0;
-    if (options->json)
-        print_json(options, check.target, findings, clean);
-    else if (options->verbosity >= 0)
-        print_text(options, check.target, findings);
-    tq_findings_free(findings);
-    tq_model_free(model);
-    return cli_finish_output(stdout, clean ? CLI_DONE : CLI_FOUND);
+    if (options->output != NULL && !options->fix)
+        return cli_usage_error("check", "-o goes with --fix");
+    if (streams && (isatty(STDOUT_FILENO) || stdout_is_file(options->input)))
+        return cli_usage_error("check", "the model can't go there; name a file behind -o");
+    run.check.runtime = options->runtime;
+    const enum cli_exit result = check(&run);
+    tq_findings_free(run.left);
+    tq_findings_free(run.findings);
+    tq_model_free(run.mended);
+    tq_model_free(run.source);
+    return result;
 }

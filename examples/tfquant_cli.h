@@ -77,6 +77,8 @@ struct cli_options {
     bool keep_storage;
     bool layers; /* all of them */
     bool list;
+    bool fix;
+    bool no_rewrite;
     bool help;
 };
 
@@ -218,7 +220,8 @@ struct cli_outcome {
     const struct cli_data *data;
     const char *recipe; /* of a .tflite, or of a bundle's models that have none of their own */
     const char *target; /* for people: the path, or "standard output" */
-    bool copies;        /* all models are only to be copied */
+    const tq_findings *found; /* of the result, for its target; NULL: not checked */
+    bool copies;              /* all models are only to be copied */
     bool written;
 };
 void cli_print_report(const struct cli_options *options, const struct cli_outcome *outcome,

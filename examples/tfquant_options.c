@@ -37,7 +37,8 @@ static const char a_count[] = "a number from 1 to 1000000";
 
 #define AT(member) offsetof(struct cli_options, member)
 static const struct option option_table[] = {
-    {"output", 'o', OPTION_TEXT, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, AT(output), NULL, NULL},
+    {"output", 'o', OPTION_TEXT, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE | CLI_CHECK, AT(output),
+     NULL, NULL},
     {"recipe", 'r', OPTION_TEXT, CLI_QUANTIZE, AT(recipe), NULL, NULL},
     {"member", 0, OPTION_LIST, CLI_QUANTIZE, AT(member_recipes), value_is_choice,
      "PATTERN=RECIPE, like '*.tflite=fp16'"},
@@ -52,11 +53,11 @@ static const struct option option_table[] = {
      "a range (LOW,HIGH, like 0,1 or -1,1)"},
     {"effort", 0, OPTION_VALUE, CLI_QUANTIZE, AT(effort), value_effort,
      "an effort (fast, normal or best)"},
-    {"target", 0, OPTION_VALUE, CLI_QUANTIZE, AT(target), value_target,
-     "a target (xnnpack or gpu)"},
     {"target", 0, OPTION_TEXT, CLI_CHECK, AT(check_target), NULL, NULL},
     {"runtime", 0, OPTION_TEXT, CLI_CHECK, AT(runtime), NULL, NULL},
-    {"target", 0, OPTION_VALUE, CLI_REWRITE, AT(target), value_any_target,
+    {"fix", 0, OPTION_FLAG, CLI_CHECK, AT(fix), NULL, NULL},
+    {"no-rewrite", 0, OPTION_FLAG, CLI_QUANTIZE, AT(no_rewrite), NULL, NULL},
+    {"target", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_REWRITE, AT(target), value_target,
      "a target (xnnpack, gpu, litert, nnapi, tflite-micro or int8-only)"},
     {"only", 0, OPTION_TEXT, CLI_REWRITE, AT(only), NULL, NULL},
     {"list", 0, OPTION_FLAG, CLI_REWRITE, AT(list), NULL, NULL},
@@ -79,7 +80,8 @@ static const struct option option_table[] = {
      NULL, NULL},
     {"verbose", 'v', OPTION_LOUDER,
      CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY | CLI_CHECK | CLI_REWRITE, AT(verbosity), NULL, NULL},
-    {"force", 'f', OPTION_FLAG, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE, AT(force), NULL, NULL},
+    {"force", 'f', OPTION_FLAG, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE | CLI_CHECK, AT(force),
+     NULL, NULL},
     {"help", 'h', OPTION_FLAG, ALL, AT(help), NULL, NULL},
 };
 enum { OPTION_COUNT = sizeof option_table / sizeof option_table[0] };
@@ -237,6 +239,10 @@ static bool is_complete(const struct cli_options *options) {
     if (options->input == NULL) {
         cli_usage_error(options->command_name,
                         "which model? Give the path of a .tflite, .task or .litertlm file");
+        return false;
+    }
+    if (options->fix && options->output == NULL) {
+        cli_usage_error(options->command_name, "no output given: --fix wants -o OUTPUT");
         return false;
     }
     if ((options->command & (CLI_QUANTIZE | CLI_REWRITE)) != 0 && options->output == NULL &&

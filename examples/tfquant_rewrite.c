@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tfquant_cli.h"
 
+#include "tfquant_mend.h"
 #include "tfquant_output.h"
 #include "tfquant_values.h"
 
@@ -97,72 +98,6 @@ static enum cli_exit read_names(struct rewrite_run *run) {
 
 /* --- what was done --- */
 
-typedef void edit_visit(void *opaque, const char *path, const tq_edit_info *edit);
-
-struct edits_walk {
-    edit_visit *visit;
-    void *opaque;
-};
-
-static void each_edit_of(const tq_model *model, const char *path, const struct edits_walk *walk) {
-    tq_edit_info edit = {.struct_size = sizeof edit};
-    for (uint32_t i = 0; tq_get_edit_info(model, i, &edit) == TQ_OK; i++)
-        walk->visit(walk->opaque, path, &edit);
-}
-
-static bool visit_member(void *opaque, const struct cli_member *member) {
-    if (member->info.kind == TQ_MEMBER_MODEL)
-        each_edit_of(member->model, member->info.path, opaque);
-    return false;
-}
-
-static void each_edit(tq_model *model, edit_visit *visit, void *opaque) {
-    struct edits_walk walk = {visit, opaque};
-    if (cli_format(model) == TQ_FORMAT_TFLITE)
-        each_edit_of(model, "", &walk);
-    else
-        cli_each_member(model, visit_member, &walk);
-}
-
-static void count_edit(void *opaque, const char *path, const tq_edit_info *edit) {
-    uint32_t *count = opaque;
-    (void)path;
-    (void)edit;
-    ++*count;
-}
-
-static void print_edit(void *opaque, const char *path, const tq_edit_info *edit) {
-    FILE *file = opaque;
-    if (*path != '\0') {
-        cli_print_name(file, path, 0);
-        fputs(": ", file);
-    }
-    fprintf(file, "%-20s ", edit->rewrite);
-    if (edit->subgraph != 0)
-        fprintf(file, "subgraph %" PRIu32 ", ", edit->subgraph);
-    if (edit->op != TQ_NO_INDEX)
-        fprintf(file, "operator %" PRId32 " %s ", edit->op, edit->op_name);
-    else
-        fprintf(file, "tensor %" PRId32 " ", edit->tensor);
-    cli_print_name(file, edit->name, 60);
-    fputc('\n', file);
-}
-
-static void json_edit(void *opaque, const char *path, const tq_edit_info *edit) {
-    struct json_out *json = opaque;
-    json_open_flat(json, '{');
-    json_put_string(json, "path", path);
-    json_put_string(json, "rewrite", edit->rewrite);
-    json_put_uint(json, "subgraph", edit->subgraph);
-    json_key(json, "op");
-    edit->op != TQ_NO_INDEX ? json_int(json, edit->op) : json_null(json);
-    json_put_string(json, "op_name", edit->op_name);
-    json_key(json, "tensor");
-    edit->tensor != TQ_NO_INDEX ? json_int(json, edit->tensor) : json_null(json);
-    json_put_string(json, "name", edit->name);
-    json_close(json, '}');
-}
-
 static uint64_t file_size(const tq_model *model) {
     tq_model_info info = {.struct_size = sizeof info};
     tq_get_model_info(model, &info);
@@ -184,20 +119,16 @@ static void print_json(const struct rewrite_run *run, uint32_t count) {
     json_put_bool(&json, "written", run->written);
     json_put_uint(&json, "file_bytes_before", file_size(run->source));
     json_put_uint(&json, "file_bytes_after", file_size(run->result));
-    json_key(&json, "edits");
-    json_open(&json, '[');
-    each_edit(run->result, json_edit, &json);
-    json_close(&json, ']');
+    cli_json_edits(&json, run->result);
     cli_json_end(&json);
 }
 
 static enum cli_exit show(const struct rewrite_run *run) {
-    uint32_t count = 0;
-    each_edit(run->result, count_edit, &count);
+    const uint32_t count = cli_count_edits(run->result);
     if (run->options->json) {
         print_json(run, count);
     } else if (run->options->verbosity >= 0) {
-        each_edit(run->result, print_edit, run->report_file);
+        cli_print_edits(run->report_file, run->result);
         fprintf(run->report_file, "%" PRIu32 " edit%s, %s -> %s\n", count, count == 1 ? "" : "s",
                 cli_format_size(file_size(run->source)).text,
                 cli_format_size(file_size(run->result)).text);
@@ -210,29 +141,6 @@ static enum cli_exit show(const struct rewrite_run *run) {
 }
 
 /* --- the steps --- */
-
-static int32_t write_all(void *opaque, const void *data, size_t size) {
-    return output_write(opaque, data, size);
-}
-
-static tq_status save(struct rewrite_run *run) {
-    const struct cli_options *options = run->options;
-    tq_save_options save = TQ_SAVE_OPTIONS_INIT;
-    struct output output;
-    const tq_sink sink = {.struct_size = sizeof sink, .opaque = &output, .write = write_all};
-    if (options->force)
-        save.flags |= TQ_SAVE_OVERWRITE;
-    if (!is_stdout(options->output) && !is_special(options->output))
-        return tq_save_file(run->result, options->output, &save, &run->error);
-    tq_status status = output_open(&output, options->output, false, options->input, &run->error);
-    if (status != TQ_OK)
-        return status;
-    status = tq_save_sink(run->result, &sink, &save, &run->error);
-    if (status == TQ_OK)
-        return output_commit(&output, &run->error);
-    output_abort(&output);
-    return status;
-}
 
 static enum cli_exit failed(const struct rewrite_run *run, const char *path) {
     cli_report_error(run->options, path, &run->error, run->report_file);
@@ -250,10 +158,9 @@ static enum cli_exit rewrite(struct rewrite_run *run) {
     if (cli_load(options, &run->source, &run->error) != TQ_OK ||
         tq_rewrite(run->source, &what, &run->result, &run->error) != TQ_OK)
         return failed(run, options->input);
-    uint32_t count = 0;
-    each_edit(run->result, count_edit, &count);
+    const uint32_t count = cli_count_edits(run->result);
     if (count != 0 && !options->dry_run) {
-        const tq_status status = save(run);
+        const tq_status status = cli_save_plain(options, run->result, &run->error);
         if (status != TQ_OK)
             return failed(run, cli_is_about_output(status) ? options->output : options->input);
         run->written = true;

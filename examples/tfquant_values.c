@@ -150,12 +150,8 @@ bool value_effort(const char *text, void *value) {
     return read_word(efforts, text, value);
 }
 
-bool value_any_target(const char *text, void *value) {
-    return read_word(targets, text, value);
-}
-
 bool value_target(const char *text, void *value) {
-    return read_word(targets, text, value) && *(uint32_t *)value <= TQ_TARGET_GPU;
+    return read_word(targets, text, value);
 }
 
 static const char *name_of(const struct word *words, uint32_t value) {

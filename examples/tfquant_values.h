@@ -20,8 +20,7 @@ bool value_count(const char *text, void *value);
 bool value_threads(const char *text, void *value);
 /* uint32_t: TQ_EFFORT_... and TQ_TARGET_... by name */
 bool value_effort(const char *text, void *value);
-bool value_target(const char *text, void *value);     /* that quantizing knows */
-bool value_any_target(const char *text, void *value); /* that anything knows */
+bool value_target(const char *text, void *value);
 /* Only looks whether it is "PATTERN=RECIPE". */
 bool value_is_choice(const char *text, void *value);
 

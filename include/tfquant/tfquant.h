@@ -756,8 +756,7 @@ enum {
 
 enum {
     TQ_CHECK_GRAPH = 1u << 0, /* not the rules that read weights: quick, however large the file.
-                                 Of a model that is not saved yet there are no weights to read:
-                                 they are passed over either way */
+                                 What tq_quantize() converts they pass over either way */
 };
 
 typedef struct tq_check_options {
