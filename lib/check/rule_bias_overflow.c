@@ -111,24 +111,31 @@ static tq_status look(tqi_check *check, const tqi_weight *w, tq_error *error) {
     if (tqi_input_role(builtin, b) != TQI_ROLE_BIAS || b >= op->n_inputs || op->inputs[b] < 0 ||
         op->inputs[x] < 0 || w->not_finite > 0)
         return TQ_OK;
-    const tqi_tensor *bias = &subgraph->tensors[op->inputs[b]];
+    const tqi_at at = {
+        .subgraph_index = w->subgraph, .op_index = w->op, .subgraph = subgraph, .op = op};
+    const tqi_tensor *bias = tqi_stored_floats(check, &at, b);
     double range = range_of(check, subgraph, check->uses[w->subgraph].producer[op->inputs[x]]);
-    const tqi_content *content = tqi_tensor_content(check->graph, bias);
     uint64_t n = 0;
-    if (range == 0.0 || bias->type != TQI_TYPE_FLOAT32 || !tqi_is_constant(check->graph, bias) ||
-        !tqi_tensor_elements(bias, &n) || n != w->channels || content->size / 4 < n ||
-        content->kind == TQI_CONTENT_PRODUCED)
+    if (range == 0.0 || !bias || !tqi_tensor_elements(bias, &n) || n != w->channels)
+        return TQ_OK;
+    const tqi_content *content = tqi_tensor_content(check->graph, bias);
+    bool is_half = bias->type == TQI_TYPE_FLOAT16;
+    size_t size = is_half ? 2 : 4;
+    if (content->size / size < n)
         return TQ_OK;
     for (uint32_t c = 0; c < w->channels; c++) {
         uint8_t scratch[4];
         const uint8_t *bytes = (const uint8_t *)content->memory;
         float value;
         if (content->kind == TQI_CONTENT_FILE)
-            TQI_TRY(tqi_source_fetch(check->graph->source, content->offset + 4 * (uint64_t)c, 4,
+            TQI_TRY(tqi_source_fetch(check->graph->source, content->offset + size * c, size,
                                      scratch, &bytes, error));
         else
-            bytes += 4 * (size_t)c;
-        memcpy(&value, bytes, sizeof value);
+            bytes += size * c;
+        if (is_half)
+            value = tqi_half_value(tqi_load_u16(bytes));
+        else
+            memcpy(&value, bytes, sizeof value);
         double step = range / steps * ((double)w->largest[c] / levels);
         bad += w->largest[c] > 0.0f &&
                fabs((double)value) / step > most - (double)w->depth * steps * levels;

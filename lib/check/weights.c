@@ -17,8 +17,7 @@ tqi_place tqi_weight_place(const tqi_check *check, const tqi_weight *weight) {
                        tqi_weight_op(check, weight)->inputs[weight->input]};
 }
 
-/* Exact for every half. */
-static float half(uint16_t bits) {
+float tqi_half_value(uint16_t bits) {
     uint32_t sign = bits >> 15, exponent = bits >> 10 & 31, fraction = bits & 1023;
     float value = exponent == 31 ? (fraction ? NAN : INFINITY)
                   : exponent     ? ldexpf((float)(1024 + fraction), (int)exponent - 25)
@@ -26,8 +25,7 @@ static float half(uint16_t bits) {
     return sign ? -value : value;
 }
 
-/* The tensor that holds the floats that an operator reads, or NULL. */
-static const tqi_tensor *stored(const tqi_check *check, const tqi_at *at, uint32_t input) {
+const tqi_tensor *tqi_stored_floats(const tqi_check *check, const tqi_at *at, uint32_t input) {
     const tqi_tensor *tensor = tqi_at_in(at, input);
     if (!tensor)
         return NULL;
@@ -55,7 +53,7 @@ static void look(tqi_weight *w, const uint8_t *bytes, bool is_half, uint64_t at,
     for (uint64_t i = 0; i < n; i++) {
         float x;
         if (is_half)
-            x = half(tqi_load_u16(bytes + 2 * i));
+            x = tqi_half_value(tqi_load_u16(bytes + 2 * i));
         else
             memcpy(&x, bytes + 4 * i, sizeof x);
         x = fabsf(x);
@@ -104,7 +102,7 @@ static tq_status read_all(tqi_check *check, tqi_weight *w, const tqi_tensor *ten
 
 static tq_status add(tqi_check *check, const tqi_at *at, uint32_t input, bool *seen,
                      tq_error *error) {
-    const tqi_tensor *tensor = stored(check, at, input);
+    const tqi_tensor *tensor = tqi_stored_floats(check, at, input);
     uint64_t elements = 0, bytes = 0, inner = 1;
     if (!tensor || seen[tensor->buffer] || !tqi_tensor_elements(tensor, &elements) ||
         elements == 0 || !tqi_type_bytes(tensor->type, elements, &bytes) ||

@@ -26,4 +26,10 @@ tq_status tqi_find_weights(tqi_check *check, const tqi_weights **weights, tq_err
 tqi_place tqi_weight_place(const tqi_check *check, const tqi_weight *weight);
 const tqi_operator *tqi_weight_op(const tqi_check *check, const tqi_weight *weight);
 
+/* The tensor of FLOAT32 or FLOAT16 that holds the constant which an operator reads, be it through a
+ * DEQUANTIZE; NULL: there is none whose values can be read. */
+const tqi_tensor *tqi_stored_floats(const tqi_check *check, const tqi_at *at, uint32_t input);
+/* Exact for every half. */
+float tqi_half_value(uint16_t bits);
+
 #endif
