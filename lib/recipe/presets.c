@@ -12,25 +12,6 @@ static const tqi_rule int4_blocks[] = {{TQI_OP_FULLY_CONNECTED, TQI_MODE_DYNAMIC
 
 /* A new recipe is a list of rules and a line here. */
 static const tq_recipe presets[] = {
-    {.name = "weight_only_wi8_afp32",
-     .summary = "int8 weights per channel behind DEQUANTIZE, float32 arithmetic: a quarter of the "
-                "size, same speed",
-     .rules = weight_only,
-     .n_rules = 1},
-    {.name = "dynamic_wi8_afp32",
-     .summary = "int8 weights per channel, activations quantized by the runtime: a quarter of the "
-                "size, less memory; faster for large matrices, slower for depthwise convolutions",
-     .rules = dynamic,
-     .n_rules = 1},
-    {.name = "fp16",
-     .summary = "float16 constants behind DEQUANTIZE: half the size, hardly any error",
-     .rules = float16,
-     .n_rules = 1},
-    {.name = "dynamic_wi4b32_afp32",
-     .summary = "int4 weights of FULLY_CONNECTED and EMBEDDING_LOOKUP with a scale for every 32, "
-                "activations quantized by the runtime: a seventh of their size; all else float",
-     .rules = int4_blocks,
-     .n_rules = sizeof int4_blocks / sizeof *int4_blocks},
 #ifdef TQI_HAVE_EXECUTOR
     {.name = "int8",
      .summary =
@@ -54,6 +35,25 @@ static const tq_recipe presets[] = {
      .float_budget = 0.055,
      .speeds = true},
 #endif
+    {.name = "weight_only_wi8_afp32",
+     .summary = "int8 weights per channel behind DEQUANTIZE, float32 arithmetic: a quarter of the "
+                "size, same speed",
+     .rules = weight_only,
+     .n_rules = 1},
+    {.name = "dynamic_wi8_afp32",
+     .summary = "int8 weights per channel, activations quantized by the runtime: a quarter of the "
+                "size, less memory; faster for large matrices, slower for depthwise convolutions",
+     .rules = dynamic,
+     .n_rules = 1},
+    {.name = "fp16",
+     .summary = "float16 constants behind DEQUANTIZE: half the size, hardly any error",
+     .rules = float16,
+     .n_rules = 1},
+    {.name = "dynamic_wi4b32_afp32",
+     .summary = "int4 weights of FULLY_CONNECTED and EMBEDDING_LOOKUP with a scale for every 32, "
+                "activations quantized by the runtime: a seventh of their size; all else float",
+     .rules = int4_blocks,
+     .n_rules = sizeof int4_blocks / sizeof *int4_blocks},
     {.name = "none", .summary = "copies the model as it is"},
 };
 
