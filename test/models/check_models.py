@@ -209,15 +209,19 @@ def spread(largest):
     return pack(fully_connected(w))
 
 
-def behind_relu6(bias):
-    """A layer whose input is from 0 to 6; its last channel has tiny weights."""
+def behind_relu6(bias, kind=FLOAT):
+    """A layer whose input is from 0 to 6; its last channel has tiny weights. `kind`: of its bias, through DEQUANTIZE if half."""
     b = Builder()
     g = b.graph("main")
     x, m, y = g.tensor("x", [1, 4]), g.tensor("m", [1, 4]), g.tensor("y", [1, 3])
     w = np.ones((3, 4), FLOAT)
     w[2] = 1e-6
     g.op("RELU6", [x], [m])
-    g.fc(m, g.const("w", w), y, g.const("b", np.array([1, 1, bias], FLOAT)))
+    b_in = stored = g.const("b", np.array([1, 1, bias], kind))
+    if kind != FLOAT:
+        b_in = g.tensor("unpacked", [3])
+        g.op("DEQUANTIZE", [stored], [b_in], tfl.DequantizeOptionsT(), 3)
+    g.fc(m, g.const("w", w), y, b_in)
     g.io([x], [y])
     return pack(b)
 
@@ -283,6 +287,9 @@ CASES = {
 MORE = {
     "micro_operator_missing": ("micro-operator", "tflite-micro", lambda: unary("GELU", options=tfl.GeluOptionsT()), "error"),
     "micro_half": ("micro-operator", "tflite-micro", lambda: through_dequantize(np.float16), "error"),
+    "micro_channels_behind_dequantize": ("micro-operator", "tflite-micro", lambda: pack(op(
+        "DEQUANTIZE", [Const(np.ones((3, 4), BYTE), scaled([0.1] * 3))], [Input([3, 4])], tfl.DequantizeOptionsT(), 5)), "error"),
+    "bias_overflow_half": ("bias-overflow", "int8-only", lambda: behind_relu6(1, np.float16), "warning"),
     "bias_overflow_int8": ("bias-overflow", "int8-only", lambda: int8_conv(bias=ints(0, 2**31 - 1, 0)), "warning"),
     "gpu_version_of_both": ("gpu-operator", "gpu", lambda: pack(
         op("DEQUANTIZE", [Const(np.ones((3, 4), BYTE), scaled([0.1] * 3))], [Input([3, 4])], tfl.DequantizeOptionsT(), 5)), "error"),

@@ -112,8 +112,14 @@ static void wrong_arguments(void **state) {
         assert_failed(TQ_ERR_INVALID_ARGUMENT, tq_check(model, &options, &findings, &error),
                       &error);
     }
-    assert_null(findings);
     options.runtime = "2.5.1";
+    options.flags = TQ_CHECK_GRAPH << 1;
+    assert_failed(TQ_ERR_INVALID_ARGUMENT, tq_check(model, &options, &findings, &error), &error);
+    options.flags = 0;
+    options.reserved = 1;
+    assert_failed(TQ_ERR_INVALID_ARGUMENT, tq_check(model, &options, &findings, &error), &error);
+    options.reserved = 0;
+    assert_null(findings);
     assert_ok(tq_check(model, &options, &findings, &error), &error);
     tq_finding finding = {.struct_size = sizeof finding};
     assert_int_equal(tq_get_finding(findings, tq_findings_count(findings), &finding),
@@ -157,6 +163,32 @@ static void a_quantized_model(void **state) {
     }
     tq_model_free(model);
     free_bytes(source);
+}
+
+static bool finds(const tq_model *model, const char *rule, uint32_t flags) {
+    tq_check_options options = TQ_CHECK_OPTIONS_INIT;
+    tq_findings *findings = NULL;
+    tq_error error = TQ_ERROR_INIT;
+    bool any = false;
+    options.flags = flags;
+    assert_ok(tq_check(model, &options, &findings, &error), &error);
+    for (uint32_t i = 0; i < tq_findings_count(findings); i++)
+        any = any || strcmp(at(findings, i).rule, rule) == 0;
+    tq_findings_free(findings);
+    return any;
+}
+
+static void without_reading_weights(void **state) {
+    (void)state;
+    bytes weights = sample_not_encodable(), shapes = mismatched();
+    tq_model *model = load(weights), *other = load(shapes);
+    assert_true(finds(model, "not-finite", 0));
+    assert_false(finds(model, "not-finite", TQ_CHECK_GRAPH));
+    assert_true(finds(other, "shapes", TQ_CHECK_GRAPH));
+    tq_model_free(other);
+    tq_model_free(model);
+    free_bytes(shapes);
+    free_bytes(weights);
 }
 
 /* ---- failures ---- */
@@ -243,6 +275,7 @@ int main(void) {
         cmocka_unit_test(wrong_arguments),
         cmocka_unit_test(rules_and_names),
         cmocka_unit_test(a_quantized_model),
+        cmocka_unit_test(without_reading_weights),
         cmocka_unit_test(each_allocation_may_fail),
         cmocka_unit_test(damaged_models),
     };
