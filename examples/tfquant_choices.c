@@ -34,7 +34,18 @@ static tq_status no_memory(tq_error *error) {
     return error->status;
 }
 
-/* `text` is "PATTERN=RECIPE"; a pattern may hold a '=', the name of a recipe does not. */
+/* `choice->recipe_name` is what was given, then what reports call it. */
+static tq_status make_recipe(const char *given, struct cli_choice *choice, tq_error *error) {
+    const tq_status status = cli_make_recipe(given, &choice->recipe, error);
+    if (status != TQ_OK || given == NULL || !cli_is_recipe_file(given))
+        return status;
+    const char *name = tq_recipe_name(choice->recipe);
+    if (*name != '\0' && !cli_copies(name))
+        choice->recipe_name = name;
+    return TQ_OK;
+}
+
+/* `text` is "PATTERN=RECIPE"; a pattern may hold a '=', the recipe does not. */
 static tq_status read_choice(const char *text, struct cli_choice *choice, tq_error *error) {
     const char *equals = strrchr(text, '=');
     const size_t length = (size_t)(equals - text);
@@ -44,16 +55,16 @@ static tq_status read_choice(const char *text, struct cli_choice *choice, tq_err
         return no_memory(error);
     memcpy(choice->pattern, text, length);
     choice->pattern[length] = '\0';
-    return tq_recipe_create(choice->recipe_name, &choice->recipe, error);
+    return make_recipe(choice->recipe_name, choice, error);
 }
 
 tq_status cli_choose(const struct cli_options *options, struct cli_choices *choices,
-                     const char **unknown, tq_error *error) {
+                     const char **culprit, tq_error *error) {
     const uint32_t count = options->member_recipes.count;
     *choices = (struct cli_choices){.count = 0};
     choices->rest.recipe_name = options->recipe != NULL ? options->recipe : cli_default_recipe();
-    *unknown = choices->rest.recipe_name;
-    tq_status status = tq_recipe_create(options->recipe, &choices->rest.recipe, error);
+    *culprit = choices->rest.recipe_name;
+    tq_status status = make_recipe(options->recipe, &choices->rest, error);
     if (status != TQ_OK || count == 0)
         return status;
     choices->members = calloc(count, sizeof *choices->members);
@@ -64,7 +75,7 @@ tq_status cli_choose(const struct cli_options *options, struct cli_choices *choi
     for (uint32_t i = 0; i < count && status == TQ_OK; i++) {
         struct cli_choice *choice = &choices->members[i];
         status = read_choice(options->member_recipes.items[i], choice, error);
-        *unknown = choice->recipe_name;
+        *culprit = choice->recipe_name;
         choices->member_recipes[i] = (tq_member_recipe){choice->pattern, choice->recipe};
     }
     return status;

@@ -110,10 +110,15 @@ bool cli_recipe(uint32_t index, tq_recipe_info *info);
 const char *cli_default_recipe(void);
 void cli_print_recipe_names(FILE *file);
 
+/* Whether what stands behind --recipe is a file, rather than the name of a built-in recipe. */
+bool cli_is_recipe_file(const char *recipe);
+/* By name or out of a file; NULL: the default one. */
+tq_status cli_make_recipe(const char *name, tq_recipe **recipe, tq_error *error);
+
 /* What the options say to do to which model. */
 struct cli_choice {
-    char *pattern; /* NULL: for models that no other pattern fits */
-    const char *recipe_name;
+    char *pattern;           /* NULL: for models that no other pattern fits */
+    const char *recipe_name; /* for reports: a file's path, unless there is a name in it */
     tq_recipe *recipe;
 };
 struct cli_choices {
@@ -122,9 +127,9 @@ struct cli_choices {
     tq_member_recipe *member_recipes; /* the same for the library */
     uint32_t count;                   /* of both */
 };
-/* Free it either way. TQ_ERR_UNKNOWN_RECIPE: `*unknown` is the name. */
+/* Free it either way. After a failure `*culprit` is the name or path of the recipe. */
 tq_status cli_choose(const struct cli_options *options, struct cli_choices *choices,
-                     const char **unknown, tq_error *error);
+                     const char **culprit, tq_error *error);
 void cli_choices_free(struct cli_choices *choices);
 /* Whether a pattern of --member or --data fits the path of a member. */
 bool cli_fits(const char *pattern, const char *path);

@@ -297,20 +297,20 @@ enum cli_exit cli_quantize(const struct cli_options *options) {
         .report_file = is_stream(options) ? stderr : stdout,
         .error = TQ_ERROR_INIT,
     };
-    const char *unknown;
+    const char *culprit;
     enum cli_exit result = refuse_output(options);
     if (result != CLI_DONE)
         return result;
-    if (cli_choose(options, &run.choices, &unknown, &run.error) == TQ_OK) {
+    if (cli_choose(options, &run.choices, &culprit, &run.error) == TQ_OK) {
         const uint32_t workers =
             options->threads != 0 ? options->threads : thread_runner_processors();
         if (workers > 1)
             run.threads = thread_runner_create(workers);
         result = quantize(&run);
     } else if (run.error.status == TQ_ERR_UNKNOWN_RECIPE) {
-        result = unknown_recipe(&run, unknown);
+        result = unknown_recipe(&run, culprit);
     } else {
-        result = failed(&run, NULL);
+        result = failed(&run, cli_is_recipe_file(culprit) ? culprit : NULL);
     }
     thread_runner_free(run.threads);
     tq_model_free(run.result);

@@ -74,6 +74,7 @@ enum {
     TQ_ERR_TOO_LARGE = 23,   /* a size does not fit the format */
 
     TQ_ERR_UNKNOWN_RECIPE = 30,
+    TQ_ERR_BAD_RECIPE = 31, /* what a recipe in JSON says is wrong */
 
     TQ_ERR_INTERNAL = 90, /* a defect of this library; please report it */
 };
@@ -360,6 +361,31 @@ TQ_API tq_status tq_get_recipe_info(uint32_t index, tq_recipe_info *info);
 
 /* A built-in recipe by name; NULL: the default one. Free it when done. */
 TQ_API tq_status tq_recipe_create(const char *name, tq_recipe **recipe, tq_error *error);
+/* A recipe of your own: a built-in one with options, as the `size` bytes of one JSON object (strict
+ * JSON in UTF-8):
+ *
+ *     {"recipe": "dynamic_wi8_afp32", "rounding": "inputs", "bias_correction": true}
+ *
+ *     recipe           name of the built-in one that it is, but for what follows. Required.
+ *     rounding         of int8 weights. "plain": each to the nearest. "sums": so that kernels keep
+ *                      their sums. "inputs": for least error in what layers give, from what they
+ *                      see; "sums" where that is not known, or with TQ_EFFORT_FAST.
+ *     bias_correction  true: biases take back what rounding adds to the outputs' means.
+ *     float_budget     share of the file, from 0 to 1, that may go to weights that float16 serves
+ *                      best; int8 then is where it is smaller than float16 only.
+ *     name             for reports, see tq_recipe_name().
+ *
+ * What is left out is as in the built-in recipe. The options are about int8 weights, behind
+ * DEQUANTIZE or dynamic. What is wrong is TQ_ERR_BAD_RECIPE; the message says where (line and
+ * column), tq_error.offset at which byte. TQ_ERR_UNSUPPORTED: an option for which this library
+ * would have to run models, and was built without what does; and recipes that are JSON arrays, as
+ * litert-quantizer's are: those are not read yet. */
+TQ_API tq_status tq_recipe_parse(const char *json, size_t size, tq_recipe **recipe,
+                                 tq_error *error);
+/* The built-in recipe's name, or what "name" says in JSON, "" where that says nothing. Lives as
+ * long as the recipe. */
+TQ_API const char *tq_recipe_name(const tq_recipe *recipe);
+/* NULL is allowed. */
 TQ_API void tq_recipe_free(tq_recipe *recipe);
 
 /* ---------------------------------------------------------- statistics -- */

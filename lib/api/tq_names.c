@@ -33,6 +33,7 @@ const char *tq_status_name(tq_status status) {
         NAME(TQ_ERR_UNSUPPORTED);
         NAME(TQ_ERR_TOO_LARGE);
         NAME(TQ_ERR_UNKNOWN_RECIPE);
+        NAME(TQ_ERR_BAD_RECIPE);
         NAME(TQ_ERR_INTERNAL);
     default:
         return "unknown status";

@@ -33,10 +33,6 @@ tq_status tq_recipe_create(const char *name, tq_recipe **recipe, tq_error *error
     return tqi_give_error(error, &local, find_recipe(name, recipe, &local));
 }
 
-void tq_recipe_free(tq_recipe *recipe) {
-    (void)recipe; /* presets are static */
-}
-
 /* Constants whose encoder met values that can't be encoded are left alone from now on. */
 static void refuse_failed(tq_model *model) {
     for (uint32_t i = 0; i < model->plan.constants.count; i++) {
@@ -194,7 +190,7 @@ static tq_status refine(tq_model *model, const tq_recipe *recipe, const recipe_c
                                   .progress_opaque = choices->options->progress_opaque};
     model->target_size = choices->options->target_size;
     model->refinement = (tqi_refinement){.error = NAN, .plain_error = NAN, .refusal = ""};
-    if (!recipe->corrects_biases && !recipe->rounds_by_inputs)
+    if (!tqi_recipe_refines(recipe))
         return TQ_OK;
     TQI_TRY(tqi_stats_find(choices->options->stats, choices->options->n_stats, model->input,
                            &model->arena, &options.given, error));

@@ -157,6 +157,21 @@ static void white(const plane *p, generator r, float deviation) {
         p->pixels[i] = deviation * root * (2.0f * unit(&r) - 1.0f);
 }
 
+/* Colours of real pictures have much in common: half of a channel is the gray of all three, whose
+ * deviation is made as large as theirs. */
+static void share_gray(const plane *p) {
+    const float mean = 0.45f, root = 1.7320508f;
+    size_t n = plane_size(p);
+    if (p->channels < 3)
+        return;
+    for (size_t i = 0; i < n; i += p->channels) {
+        float *pixel = p->pixels + i;
+        float gray = mean + root * ((pixel[0] + pixel[1] + pixel[2]) / 3.0f - mean);
+        for (size_t c = 0; c < 3; c++)
+            pixel[c] = 0.5f * (gray + pixel[c]);
+    }
+}
+
 static void stretch(const plane *p, const tqi_input_range *range) {
     size_t n = plane_size(p);
     for (size_t i = 0; i < n; i += p->channels)
@@ -203,6 +218,7 @@ static tq_status fill_floats(const tqi_synthetic *s, uint32_t number, tqi_value 
             TQI_TRY(
                 noise(&p, r, picture ? 0.45f : 0.0f, picture || wave ? 0.25f : 1.0f, heap, error));
         if (picture) {
+            share_gray(&p);
             clip(&p, 0.0f, 1.0f);
             stretch(&p, &s->range);
         } else if (wave)

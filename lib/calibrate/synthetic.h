@@ -37,7 +37,7 @@ typedef struct tqi_synthetic {
 bool tqi_is_picture(uint32_t rank, const int32_t *shape);
 
 /* Fills `value`, whose type, shape and memory are set, with input `number` of a series.
- * Pictures are in turn noise (mean 0.45, deviation 0.25 of the range, clipped) and
+ * Pictures are in turn noise (mean 0.45, deviation about 0.2 of the range, clipped) and
  * rectangles. Other float values are noise of mean 0, one smooth and two white: along the last
  * dimension with deviation 0.25 and clipped to [-1, 1] where the rank is below 3 (a waveform), else
  * along the last two, or of four the middle two, with deviation 1. TQ_ERR_UNSUPPORTED: another

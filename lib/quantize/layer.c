@@ -171,6 +171,16 @@ static tq_status round_sums(const work *w, bool *done) {
                       w->error);
 }
 
+/* What comes with the inputs' means is no error of the outputs only if a bias takes it back. */
+static void add_means(const work *w, uint32_t group, double *covariance) {
+    size_t taps = w->layer->rows.taps;
+    const double *means = w->known->total.patch_means;
+    for (uint32_t i = 0; i < taps; i++)
+        for (uint32_t j = 0; j < taps; j++)
+            covariance[i * taps + j] += means[tqi_layer_index(w->known, group, i)] *
+                                        means[tqi_layer_index(w->known, group, j)];
+}
+
 /* Where there are few patches, what taps seem to have in common is chance. */
 static void shrink(double *covariance, size_t taps, double patches) {
     const double enough = 4; /* patches for each tap */
@@ -195,8 +205,9 @@ static tq_status round_by_inputs(const work *w, bool *done) {
     for (uint32_t g = 0; g < l->rows.groups; g++) {
         tqi_layer_covariance(w->known, g, covariance + g * square);
         shrink(covariance + g * square, l->rows.taps, (double)w->known->total.patches);
+        if (!w->context->corrects_bias)
+            add_means(w, g, covariance + g * square);
     }
-    /* around the mean already: the bias takes care of that */
     tqi_gptq task = {.rows = l->rows,
                      .weights = tqi_floats(&w->weights),
                      .moments = {.second = covariance},

@@ -8,12 +8,6 @@
 #include "quantize/apply.h"
 #include "quantize/weight_rows.h"
 
-typedef enum tqi_rounding {
-    TQI_ROUND_PLAIN,
-    TQI_ROUND_SUMS,  /* of kernels: rounding_sums.h */
-    TQI_ROUND_INPUTS /* rounding_gptq.h, where there is a covariance, else as SUMS */
-} tqi_rounding;
-
 typedef struct tqi_layer {
     uint32_t constant; /* in the plan */
     uint32_t subgraph, op;
@@ -35,7 +29,7 @@ typedef struct tqi_layer_context {
     const tqi_kernels *kernels;
     uint32_t cpu_flags;
     tqi_heap *heap;
-    tqi_rounding rounding;
+    tqi_rounding rounding; /* rounding_sums.h; rounding_gptq.h where there is a covariance */
     bool corrects_bias;
     const tqi_cancel *cancel; /* or NULL */
 } tqi_layer_context;

@@ -10,6 +10,9 @@
 
 enum { SCALES_BYTES = 64 }; /* the table of scales and its vectors' heads */
 
+/* Tables of a DEQUANTIZE and its output, without the name. */
+enum { DEQUANTIZE_BYTES = 160 };
+
 /* Of float16 against int8, in the same weights: 2^-12 against 1 / 254, squared, and some. */
 static const double FLOAT16_NOISE = 1e-3;
 
@@ -22,12 +25,16 @@ static const tqi_constant *constant_of(const tqi_policy *p, const tqi_item *item
 static uint64_t bytes_of(const tqi_policy *p, const tqi_item *item, tqi_form form) {
     const tqi_constant *c = constant_of(p, item);
     const tqi_tensor *tensor = &p->graph->subgraphs[c->subgraph].tensors[c->tensor];
-    int32_t dim = p->plan->decisions[item->constant].channel_dim;
+    const tqi_decision *decision = &p->plan->decisions[item->constant];
+    int32_t dim = decision->channel_dim;
+    uint64_t behind = 0; /* DEQUANTIZE, where int8 is not */
+    if (decision->action == TQI_ACTION_DYNAMIC)
+        behind = DEQUANTIZE_BYTES + strlen(tensor->name);
     switch (form) {
     case TQI_FORM_INT8: /* zero points are stored once for all of a length */
         return c->elements + sizeof(float) * (uint64_t)tensor->shape[dim] + SCALES_BYTES;
     case TQI_FORM_FLOAT16:
-        return c->stored_type == TQI_TYPE_FLOAT16 ? c->bytes : 2 * c->elements;
+        return (c->stored_type == TQI_TYPE_FLOAT16 ? c->bytes : 2 * c->elements) + behind;
     default:
         return c->bytes;
     }

@@ -22,7 +22,7 @@ typedef struct pace {
 } pace;
 
 static const pace paces[] = {
-    [TQ_EFFORT_NORMAL] = {32, 4, 8, TQI_ROUND_INPUTS, 1e11},
+    [TQ_EFFORT_NORMAL] = {32, 8, 8, TQI_ROUND_INPUTS, 1e11},
     [TQ_EFFORT_FAST] = {2, 0, 0, TQI_ROUND_SUMS, 0},
     [TQ_EFFORT_BEST] = {64, 16, 32, TQI_ROUND_INPUTS, 1e13},
 };
@@ -98,6 +98,11 @@ static void count_steps(refiner *r) {
 /* Only the delegate for CPUs rounds activations. */
 static bool speeds(const refiner *r) {
     return r->options->recipe->speeds && r->options->target == TQ_TARGET_XNNPACK;
+}
+
+/* The runtime rounds the activations of such an operator. */
+static bool rounds_activations(const refiner *r, const tqi_decision *decisions, uint32_t constant) {
+    return decisions[constant].action == TQI_ACTION_DYNAMIC && r->options->target != TQ_TARGET_GPU;
 }
 
 /* ---- layers ---- */
@@ -200,17 +205,20 @@ static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes,
     judge *j = opaque;
     refiner *r = j->r;
     drop_values(j);
-    if (j->list)
-        return add_layer(j, &r->layers[j->list[trial]], false, j->dynamic, changes, n, error);
+    if (j->list) {
+        const tqi_layer *l = &r->layers[j->list[trial]];
+        bool dynamic = j->dynamic || rounds_activations(r, r->first_decisions, l->constant);
+        return add_layer(j, l, false, dynamic, changes, n, error);
+    }
     for (uint32_t i = 0; i < r->n_layers; i++) {
         const tqi_layer *l = &r->layers[i];
         if (l->subgraph != j->subgraph || !l->ready)
             continue;
-        bool dynamic = r->plan->decisions[l->constant].action == TQI_ACTION_DYNAMIC &&
-                       r->options->target != TQ_TARGET_GPU;
-        if (trial == ALL_PLAIN || is_int8(r, l->constant))
-            TQI_TRY(add_layer(j, l, trial == ALL_PLAIN, dynamic && trial != ALL_PLAIN, changes, n,
-                              error));
+        bool plain = trial == ALL_PLAIN;
+        bool dynamic =
+            rounds_activations(r, plain ? r->first_decisions : r->plan->decisions, l->constant);
+        if (plain || is_int8(r, l->constant))
+            TQI_TRY(add_layer(j, l, plain, dynamic, changes, n, error));
     }
     for (uint32_t i = 0; trial != ALL_PLAIN && i < r->n_head_biases; i++) {
         const tqi_new_bias *b = &r->head_biases[i];
@@ -307,9 +315,11 @@ static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *
 /* Each of n layers runs what is behind it again: half of all, on average. */
 static uint32_t trials_for(const refiner *r, const tqi_gathering *g, uint32_t n) {
     double all = g->work * n / 2;
-    if (all * g->ranges.n > 3 * r->pace->work)
+    double most = 2 * r->pace->work;
+    if (all * g->ranges.n > most)
         return 0;
-    return all * r->pace->trials > r->pace->work ? g->ranges.n : r->pace->trials;
+    uint32_t count = all * r->pace->trials > most ? (uint32_t)(most / all) : r->pace->trials;
+    return count - count % g->ranges.n;
 }
 
 static tq_status judge_layers(refiner *r, const tqi_gathering *g) {
@@ -400,6 +410,8 @@ static tq_status head_bias(refiner *r, uint32_t subgraph, const tqi_head *head, 
 static tq_status correct_heads(refiner *r, const tqi_gathering *g) {
     tqi_heads heads;
     tqi_trial results[WHOLE_TRIALS];
+    if (!r->context.corrects_bias)
+        return TQ_OK;
     TQI_TRY(tqi_heads_find(&heads, r->graph, g->subgraph, &r->plan->constants.uses[g->subgraph],
                            r->arena, r->error));
     if (heads.n == 0 || r->pace->wholes == 0)
@@ -517,7 +529,7 @@ static tq_status open_gathering(refiner *r, uint32_t subgraph, tqi_gathering *g)
     tqi_gathering_options how = {.kernels = r->options->kernels,
                                  .cpu_flags = r->options->cpu_flags,
                                  .heap = r->options->heap,
-                                 .grams = r->pace->rounding == TQI_ROUND_INPUTS,
+                                 .grams = r->context.rounding == TQI_ROUND_INPUTS,
                                  .work = r->pace->work,
                                  .progress = r->steps.progress ? step : NULL,
                                  .progress_opaque = &r->steps};
@@ -652,15 +664,15 @@ tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph
                  .out = refinement,
                  .arena = arena,
                  .error = error};
-    r.context =
-        (tqi_layer_context){graph,
-                            plan,
-                            options->kernels,
-                            options->cpu_flags,
-                            options->heap,
-                            options->recipe->rounds_by_inputs ? r.pace->rounding : TQI_ROUND_PLAIN,
-                            options->recipe->corrects_biases,
-                            NULL};
+    tqi_rounding rounding = options->recipe->rounding;
+    r.context = (tqi_layer_context){graph,
+                                    plan,
+                                    options->kernels,
+                                    options->cpu_flags,
+                                    options->heap,
+                                    rounding < r.pace->rounding ? rounding : r.pace->rounding,
+                                    options->recipe->corrects_biases,
+                                    NULL};
     *refinement = (tqi_refinement){.error = NAN, .plain_error = NAN, .refusal = ""};
     uint32_t operators = 0;
     for (uint32_t i = 0; i < graph->n_subgraphs; i++)

@@ -21,18 +21,18 @@ static const tq_recipe presets[] = {
      .rules = weight_only,
      .n_rules = 1,
      .corrects_biases = true,
-     .rounds_by_inputs = true,
+     .rounding = TQI_ROUND_INPUTS,
      .mixes = true,
-     .float_budget = 0.055},
+     .float_budget = 0.054},
     {.name = "int8-fast",
      .summary = "as int8, with activations quantized by the runtime for the operators that are "
                 "faster by it, as far as accuracy allows",
      .rules = weight_only,
      .n_rules = 1,
      .corrects_biases = true,
-     .rounds_by_inputs = true,
+     .rounding = TQI_ROUND_INPUTS,
      .mixes = true,
-     .float_budget = 0.055,
+     .float_budget = 0.054,
      .speeds = true},
 #endif
     {.name = "weight_only_wi8_afp32",
@@ -66,6 +66,18 @@ tqi_mode tqi_recipe_mode(const tq_recipe *recipe, int32_t builtin) {
         if (recipe->rules[i].builtin == TQI_ANY_OP || recipe->rules[i].builtin == builtin)
             return recipe->rules[i].mode;
     return TQI_MODE_COPY;
+}
+
+bool tqi_recipe_makes_int8(const tq_recipe *recipe) {
+    for (uint32_t i = 0; i < recipe->n_rules; i++)
+        if (recipe->rules[i].mode == TQI_MODE_DYNAMIC ||
+            recipe->rules[i].mode == TQI_MODE_WEIGHT_ONLY)
+            return true;
+    return false;
+}
+
+bool tqi_recipe_refines(const tq_recipe *recipe) {
+    return recipe->corrects_biases || recipe->rounding != TQI_ROUND_PLAIN || recipe->mixes;
 }
 
 int tqi_recipe_copies(const tq_recipe *recipe) {

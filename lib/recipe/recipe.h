@@ -5,6 +5,7 @@
 #define TQI_RECIPE_RECIPE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "tfquant/tfquant.h"
@@ -18,6 +19,13 @@ typedef enum tqi_mode {
     TQI_MODE_DYNAMIC_INT4, /* as DYNAMIC, but int4 with a scale for each TQI_BLOCK of them */
 } tqi_mode;
 
+/* How weights become int8; each does what the one before does where it can't do its own. */
+typedef enum tqi_rounding {
+    TQI_ROUND_PLAIN,
+    TQI_ROUND_SUMS,   /* of kernels are kept */
+    TQI_ROUND_INPUTS, /* for what layers see, where that is known */
+} tqi_rounding;
+
 enum { TQI_ANY_OP = -1, TQI_BLOCK = 32 };
 
 typedef struct tqi_rule {
@@ -30,15 +38,21 @@ struct tq_recipe {
     const tqi_rule *rules;
     uint32_t n_rules;
     /* what statistics are used for; they come from running the model */
-    bool corrects_biases, rounds_by_inputs;
+    bool corrects_biases;
+    tqi_rounding rounding; /* at most: less where there is no time for it */
     /* int8 only where it is smaller; float16 among it where it pays, with so much of the file */
     bool mixes;
     double float_budget;
     bool speeds; /* int8 arithmetic where the target is faster by it */
+    size_t size; /* of a recipe on the heap; 0: it is a preset */
 };
 
 /* The rule's mode; COPY where no rule names the operator. */
 tqi_mode tqi_recipe_mode(const tq_recipe *recipe, int32_t builtin);
+/* A rule makes weights int8, which is what all options are about. */
+bool tqi_recipe_makes_int8(const tq_recipe *recipe);
+/* What is to be done is not done by the rules alone. */
+bool tqi_recipe_refines(const tq_recipe *recipe);
 /* No rule changes anything: the model is copied as it is. */
 int tqi_recipe_copies(const tq_recipe *recipe);
 

@@ -139,6 +139,8 @@ FUNCTIONS = {
     "tq_type_name": (c.c_char_p, i32),
     "tq_get_recipe_info": (i32, u32, P),
     "tq_recipe_create": (i32, c.c_char_p, OUT, E),
+    "tq_recipe_parse": (i32, c.c_char_p, c.c_size_t, OUT, E),
+    "tq_recipe_name": (c.c_char_p, P),
     "tq_recipe_free": (None, P),
     "tq_stats_create": (i32, P, P, OUT, E),
     "tq_stats_add": (i32, P, P, u32, E),
@@ -174,7 +176,7 @@ FUNCTIONS = {
 }
 OK, INVALID_ARGUMENT, OUT_OF_MEMORY, MEMORY_LIMIT, CANCELLED, UNSUPPORTED = 0, 1, 2, 3, 4, 22
 ERR_OPEN, ERR_READ, ERR_WRITE, ERR_EXISTS, ERR_SAME_FILE = 10, 11, 12, 13, 14
-NOT_A_MODEL, CORRUPT, UNKNOWN_RECIPE = 20, 21, 30
+NOT_A_MODEL, CORRUPT, UNKNOWN_RECIPE, BAD_RECIPE = 20, 21, 30, 31
 OVERWRITE = 1
 QUANTIZED = 1
 
