@@ -220,8 +220,9 @@ static tqi_decision decide_integers(const planner *p, const tqi_constant *c, con
                          : c->elements + sizeof(float) * channels(p->graph, c, d->channel_dim);
     uint64_t as_float16 = c->stored_type == TQI_TYPE_FLOAT16 ? c->bytes : 2 * c->elements;
     if (p->recipe->mixes && dense + CHANNEL_BYTES >= as_float16)
-        return c->stored_type == TQI_TYPE_FLOAT16 || c->sparse ? leave(p, c, TQ_REASON_NOT_SMALLER)
-                                                               : decide_float16(p, c, d);
+        return c->stored_type == TQI_TYPE_FLOAT16 || c->sparse || !p->plan->takes_float16
+                   ? leave(p, c, TQ_REASON_NOT_SMALLER)
+                   : decide_float16(p, c, d);
     if (p->recipe->mixes && c->dequantize < 0 && !c->sparse &&
         dense + DEQUANTIZE_BYTES + strlen(tensor_of(p->graph, c)->name) >= c->bytes)
         return leave(p, c, TQ_REASON_NOT_SMALLER);
@@ -291,6 +292,7 @@ tq_status tqi_plan_make(tqi_plan *plan, const tqi_graph *graph, const tq_recipe 
     planner p = {graph, recipe, target, plan, NULL};
     TQI_TRY(tqi_find_constants(graph, arena, &plan->constants, error));
     TQI_TRY(find_composites(&p, arena, error));
+    plan->takes_float16 = tqi_target_takes(target, TQI_OP_DEQUANTIZE, 0, TQI_WEIGHT_HALF_UNPACKED);
     TQI_NEW(arena, &plan->decisions, plan->constants.count, error);
     bool copies = tqi_recipe_copies(recipe);
     for (uint32_t i = 0; i < plan->constants.count; i++)

@@ -203,6 +203,18 @@ def test_refusals_have_a_reason():
     assert {e["verdict"] for e in filters if e["op_name"] == "CONV_2D" and e["op_input"] == 1} == {"quantized"}
 
 
+def test_budgets_keep_to_what_the_target_takes(tmp_path):
+    """float16 islands where XNNPACK is to run it; none on NNAPI, which unpacks none."""
+    path = models.find()[0].get("keras/unet_broadcast_to_f32")
+    if path is None:
+        pytest.skip("no corpus")
+    recipe = tmp_path / "mine.json"
+    recipe.write_text('{"recipe": "dynamic_wi8_afp32", "float_budget": 0.3}')
+    made = {t: quantized(path, str(recipe), t).report for t in ("xnnpack", "nnapi")}
+    assert made["xnnpack"]["totals"]["float16"] > 0
+    assert made["nnapi"]["totals"]["float16"] == 0 < made["nnapi"]["totals"]["quantized"] and made["nnapi"]["check"]["clean"]
+
+
 def test_quantize_mends_for_its_target():
     path = models.find()[0].get("keras/unet_broadcast_to_f32")
     if path is None:
