@@ -85,11 +85,11 @@ make_build() {
     pass "compiling $(basename "$directory")"
 }
 
-# c_tests DIRECTORY: runs them there.
+# c_tests DIRECTORY [WHICH]: runs them there.
 c_tests() {
     results=$1/meson-logs/testlog.json
     rm -f "$results"
-    meson test -C "$1" --no-rebuild --print-errorlogs >"$logs/$(basename "$1")-tests.log" 2>&1
+    meson test -C "$@" --no-rebuild --print-errorlogs >"$logs/$(basename "$1")-tests.log" 2>&1
     status=$?
     if [ -s "$results" ]; then
         add "$results"
@@ -165,15 +165,30 @@ if [ "$with_clang" = true ]; then
     fi
 fi
 
-if [ "$with_tests" = true ]; then
-    heading "Kernels on 64-bit ARM, emulated"
-    if [ "$(uname -m)" = aarch64 ] || [ "$(uname -m)" = arm64 ]; then
-        skip "the emulated ARM kernels" "this machine is one: they ran above"
-    elif ! need_tools aarch64; then
-        skip "the emulated ARM kernels" "aarch64-linux-gnu-gcc or qemu-aarch64 is missing and could not be installed"
-    elif make_build "$root/build-aarch64" --buildtype=release -Dtests=true -Dexamples=false \
-        --cross-file "$root/test/cross/aarch64-linux-gnu.ini"; then
-        c_tests "$root/build-aarch64"
+heading "64-bit ARM, emulated"
+arm=$root/build-aarch64
+libraries=$root/build-aarch64-libraries
+if [ "$(uname -m)" = aarch64 ] || [ "$(uname -m)" = arm64 ]; then
+    skip "the emulated ARM" "this machine is one: its code ran above"
+elif ! need_tools aarch64; then
+    skip "the emulated ARM" "aarch64-linux-gnu-gcc or qemu-aarch64 is missing and could not be installed"
+else
+    cross="--cross-file=$root/test/cross/aarch64-linux-gnu.ini"
+    more=
+    if sh "$root/test/cross/aarch64_libraries.sh" "$libraries" >"$logs/aarch64-libraries.log" 2>&1; then
+        more="--cross-file=$libraries/libraries.ini"
+    fi
+    rm -f "$arm/examples/tfquant" # of another run, it may have had a zlib
+    if make_build "$arm" --buildtype=release -Ddefault_library=static -Dtests=true -Dexamples=true \
+        -Dexecutor=true "$cross" ${more:+"$more"}; then
+        if [ -x "$arm/examples/tfquant" ]; then
+            TFQUANT_AARCH64=$arm
+            export TFQUANT_AARCH64
+        else
+            tail -n 3 "$logs/aarch64-libraries.log"
+            skip "the emulated ARM, but for the kernels" "there is no zlib for it"
+        fi
+        c_tests "$arm" --no-suite slow
     fi
 fi
 

@@ -183,7 +183,7 @@ typedef struct tq_load_options {
 TQ_API tq_status tq_load_file(const char *path, const tq_load_options *options, tq_model **model,
                               tq_error *error);
 
-/* `data` is borrowed until the model is freed; any alignment. */
+/* `data` is borrowed until the model, and all that was made from it, is freed; any alignment. */
 TQ_API tq_status tq_load_memory(const void *data, uint64_t size, const tq_load_options *options,
                                 tq_model **model, tq_error *error);
 
@@ -419,7 +419,8 @@ TQ_API tq_status tq_stats_create(const tq_model *model, const tq_stats_options *
 /* Runs the model on one set of inputs, in the order of the subgraph's inputs, with the subgraph's
  * types, and shapes but for dynamic dimensions. Nothing of the arrays is kept but statistics, and
  * copies of the first few sets, to judge results by. What can't be run is left out: see
- * tq_stats_info. Not from two threads at once. */
+ * tq_stats_info. Not from two threads at once. After a lack of memory, here or in tq_quantize(),
+ * the statistics are incomplete, and of no more use. */
 TQ_API tq_status tq_stats_add(tq_stats *stats, const tq_array *inputs, uint32_t n_inputs,
                               tq_error *error);
 

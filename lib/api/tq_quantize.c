@@ -94,6 +94,7 @@ typedef struct recipe_choice {
     bool *used;         /* by others */
     uint64_t in_models; /* bytes of a bundle's models */
     uint64_t besides;   /* and of all else in it */
+    uint64_t *done;     /* of in_models */
 } recipe_choice;
 
 static bool fits(const char *pattern, const char *path) {
@@ -167,6 +168,21 @@ static uint64_t target_of(const tq_model *model, const recipe_choice *choices) {
     return left > 0 ? (uint64_t)(left * share) + 1 : 1;
 }
 
+/* The steps of one model of a bundle, as its share of all. */
+typedef struct part {
+    const recipe_choice *choices;
+    uint64_t size;
+} part;
+
+static int32_t tell_part(void *opaque, uint64_t done, uint64_t total) {
+    const part *p = opaque;
+    const tq_quantize_options *options = p->choices->options;
+    double share = total > 0 ? (double)done / (double)total : 1;
+    return options->progress(options->progress_opaque,
+                             *p->choices->done + (uint64_t)(share * (double)p->size),
+                             p->choices->in_models);
+}
+
 static tq_status measure(void *opaque, uint64_t *size, tq_error *error) {
     tq_model *model = opaque;
     TQI_TRY(tqi_model_apply(model, error));
@@ -176,6 +192,7 @@ static tq_status measure(void *opaque, uint64_t *size, tq_error *error) {
 
 static tq_status refine(tq_model *model, const tq_recipe *recipe, const recipe_choice *choices,
                         tq_error *error) {
+    part steps = {choices, model->input->source.size};
     tqi_refine_options options = {.kernels = &model->input->kernels,
                                   .cpu_flags = model->input->cpu_flags,
                                   .heap = model->input->heap,
@@ -188,6 +205,10 @@ static tq_status refine(tq_model *model, const tq_recipe *recipe, const recipe_c
                                   .measure_opaque = model,
                                   .progress = choices->options->progress,
                                   .progress_opaque = choices->options->progress_opaque};
+    if (options.progress && model->input->outer) {
+        options.progress = tell_part;
+        options.progress_opaque = &steps;
+    }
     model->target_size = choices->options->target_size;
     model->refinement = (tqi_refinement){.error = NAN, .plain_error = NAN, .refusal = ""};
     if (!tqi_recipe_refines(recipe))
@@ -198,6 +219,16 @@ static tq_status refine(tq_model *model, const tq_recipe *recipe, const recipe_c
                       &model->arena, error);
 }
 
+/* No error is no error whoever looks; recipes that don't look can't promise one. */
+static void settle_goal(tq_model *model, const recipe_choice *choices) {
+    if (!(choices->options->min_snr_db > 0))
+        return;
+    if (!model->result.changed)
+        model->refinement.goal = TQ_GOAL_REACHED;
+    else if (model->refinement.goal == TQ_GOAL_NONE)
+        model->refinement.goal = TQ_GOAL_MISSED;
+}
+
 static tq_status plan_and_apply(const tq_model *model, const recipe_choice *choices,
                                 tq_model *result, tq_error *error) {
     if (tqi_is_bundle(model))
@@ -206,7 +237,10 @@ static tq_status plan_and_apply(const tq_model *model, const recipe_choice *choi
     TQI_TRY(tqi_plan_make(&result->plan, &model->input->graph, recipe, choices->options->target,
                           &result->arena, error));
     TQI_TRY(refine(result, recipe, choices, error));
-    return tqi_model_apply(result, error);
+    TQI_TRY(tqi_model_apply(result, error));
+    settle_goal(result, choices);
+    *choices->done += model->input->source.size;
+    return TQ_OK;
 }
 
 static tq_status quantize_model(const tq_model *model, const recipe_choice *choices,
@@ -257,6 +291,15 @@ static tq_status check_used(const recipe_choice *choices, tq_error *error) {
     return TQ_OK;
 }
 
+/* What takes no steps may come last in a bundle. */
+static tq_status tell_end(const tq_model *model, const recipe_choice *choices, tq_error *error) {
+    const tq_quantize_options *options = choices->options;
+    if (tqi_is_bundle(model) && options->progress &&
+        options->progress(options->progress_opaque, choices->in_models, choices->in_models) != 0)
+        return tqi_fail(error, TQ_ERR_CANCELLED, "cancelled");
+    return TQ_OK;
+}
+
 static tq_status quantize(const tq_model *model, const tq_recipe *recipe,
                           const tq_quantize_options *given, tq_model **quantized, tq_error *error) {
     tq_quantize_options options = TQ_QUANTIZE_OPTIONS_INIT;
@@ -267,13 +310,13 @@ static tq_status quantize(const tq_model *model, const tq_recipe *recipe,
     if (model->quantized)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "this model comes from tq_quantize(): save it and load it again first");
-    recipe_choice choices = {recipe,
-                             &options,
-                             options.member_recipes,
-                             options.n_member_recipes,
-                             NULL,
-                             bytes_in_models(model),
-                             0};
+    uint64_t done = 0;
+    recipe_choice choices = {.usual = recipe,
+                             .options = &options,
+                             .others = options.member_recipes,
+                             .n_others = options.n_member_recipes,
+                             .in_models = bytes_in_models(model),
+                             .done = &done};
     choices.besides = model->input->source.size > choices.in_models
                           ? model->input->source.size - choices.in_models
                           : 0;
@@ -286,6 +329,8 @@ static tq_status quantize(const tq_model *model, const tq_recipe *recipe,
         status = quantize_model(model, &choices, &result, error);
     if (status == TQ_OK)
         status = check_used(&choices, error);
+    if (status == TQ_OK)
+        status = tell_end(model, &choices, error);
     tqi_arena_free(&arena);
     if (status != TQ_OK) {
         tq_model_free(result);

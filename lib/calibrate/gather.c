@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "calibrate/gather.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "execute/call.h"
@@ -94,6 +95,8 @@ static void widen_range(tqi_gathering *g, const tqi_sample *sample) {
         float high = g->given ? g->ranges.list[0].high[0] : 0;
         for (uint64_t k = 0; k < value->elements; k++) {
             float v = tqi_floats(value)[k];
+            if (!isfinite(v))
+                continue;
             low = v < low ? v : low;
             high = v > high ? v : high;
         }
@@ -106,19 +109,36 @@ static void widen_range(tqi_gathering *g, const tqi_sample *sample) {
     }
 }
 
-tq_status tqi_gathering_add(tqi_gathering *g, const tqi_sample *sample, tq_error *error) {
-    if (g->finished)
-        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
-                        "these statistics are in use: nothing can be added to them");
+/* Sums that a run added to up to some operator can't be taken back. */
+static tq_status check_whole(const tqi_gathering *g, tq_error *error) {
+    return g->broken ? tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                                "these statistics are incomplete, since a call failed that used "
+                                "them: make new ones")
+                     : TQ_OK;
+}
+
+static tq_status add(tqi_gathering *g, const tqi_sample *sample, tq_error *error) {
     uint32_t expected = g->given < GIVEN_AT_LEAST ? GIVEN_AT_LEAST : g->given + 1;
     TQI_TRY(run(g, sample, PATCHES / expected, error));
     widen_range(g, sample);
-    g->given++;
     if (g->n_kept < TQI_KEPT_SAMPLES) {
         TQI_TRY(copy_sample(sample, &g->kept[g->n_kept], g->options.heap, error));
         g->n_kept++;
     }
+    g->given++;
     return TQ_OK;
+}
+
+tq_status tqi_gathering_add(tqi_gathering *g, const tqi_sample *sample, tq_error *error) {
+    if (g->finished)
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
+                        "these statistics are in use: nothing can be added to them");
+    TQI_TRY(check_whole(g, error));
+    tq_status status = add(g, sample, error);
+    /* wrong samples are refused before anything runs */
+    g->broken =
+        status != TQ_OK && status != TQ_ERR_INVALID_ARGUMENT && status != TQ_ERR_UNSUPPORTED;
+    return status;
 }
 
 /* ---- samples of our own ---- */
@@ -149,10 +169,8 @@ static tq_status run_range(tqi_gathering *g, tqi_sample *sample, const tqi_input
     return tqi_statistics_end_set(&g->statistics, weight, error);
 }
 
-tq_status tqi_gathering_finish(tqi_gathering *g, uint32_t count, tq_error *error) {
+static tq_status finish(tqi_gathering *g, uint32_t count, tq_error *error) {
     tqi_sample sample;
-    if (g->finished)
-        return TQ_OK;
     if (g->given)
         TQI_TRY(tqi_statistics_end_set(&g->statistics, 1, error));
     TQI_TRY(tqi_sample_open(&sample, g->exec, &g->graph->subgraphs[g->subgraph], g->options.heap,
@@ -163,7 +181,16 @@ tq_status tqi_gathering_finish(tqi_gathering *g, uint32_t count, tq_error *error
     tqi_sample_close(&sample, g->options.heap);
     if (status == TQ_OK)
         status = tqi_statistics_finish(&g->statistics, error);
+    return status;
+}
+
+tq_status tqi_gathering_finish(tqi_gathering *g, uint32_t count, tq_error *error) {
+    if (g->finished)
+        return TQ_OK;
+    TQI_TRY(check_whole(g, error));
+    tq_status status = finish(g, count, error);
     g->finished = status == TQ_OK;
+    g->broken = status != TQ_OK;
     return status;
 }
 

@@ -32,6 +32,7 @@ typedef struct tqi_gathering {
     uint32_t given;
     tqi_ranges ranges;
     bool finished;
+    bool broken; /* adding or finishing failed half-way: it refuses to go on */
 } tqi_gathering;
 
 /* What the options point to, graph and constants must outlive it; freed also where it failed. */

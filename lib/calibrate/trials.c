@@ -96,9 +96,15 @@ static tq_status find_targets(tqi_trials *t, tq_error *error) {
     leave_scores_out(t);
     for (uint32_t i = 0; i < t->n_targets; i++)
         TQI_TRY(tqi_exec_watch(t->exec, t->targets[i], error));
+    size_t size = (size_t)t->n_targets * sizeof *t->signal;
     t->signal = new_array(t, t->n_targets, sizeof *t->signal, error);
-    t->noise = new_array(t, (uint64_t)t->n_targets * t->n_trials, sizeof *t->noise, error);
-    return t->signal && t->noise ? TQ_OK : error->status;
+    if (t->signal)
+        t->noise = new_array(t, (uint64_t)t->n_targets * t->n_trials, sizeof *t->noise, error);
+    if (t->noise)
+        return TQ_OK;
+    tqi_free(t->heap, t->signal, size); /* both or none */
+    t->signal = NULL;
+    return error->status;
 }
 
 /* ---- measuring ---- */
@@ -134,6 +140,30 @@ static void measure(tqi_trials *t, double *noise) {
     }
 }
 
+static void ruin(const tqi_trials *t, double *noise) {
+    for (uint32_t i = 0; i < t->n_targets; i++)
+        noise[i] = (double)INFINITY;
+}
+
+/* With other numbers an operator may be impossible that could be run: one that slices where they
+ * say, for example. */
+static tq_status try_changes(tqi_trials *t, uint32_t trial, tq_error *error) {
+    double *noise = t->noise + (size_t)trial * t->n_targets;
+    uint32_t n = 0;
+    TQI_TRY(t->make(t->opaque, trial, t->changes, &n, error));
+    tq_status status = tqi_exec_vary(t->exec, t->changes, n, error);
+    if (status == TQ_ERR_UNSUPPORTED) {
+        *error = (tq_error)TQ_ERROR_INIT;
+        ruin(t, noise);
+        return TQ_OK;
+    }
+    TQI_TRY(status);
+    measure(t, noise);
+    if (t->observe)
+        t->observe(t->opaque, trial);
+    return TQ_OK;
+}
+
 tq_status tqi_trials_run(tqi_trials *t, const tqi_sample *sample, tq_error *error) {
     TQI_TRY(tqi_exec_run(t->exec, sample->values, sample->n, NULL, NULL, error));
     if (!t->signal)
@@ -143,14 +173,8 @@ tq_status tqi_trials_run(tqi_trials *t, const tqi_sample *sample, tq_error *erro
         if (is_measurable(value))
             t->signal[i] += sum_squares(tqi_floats(value), NULL, value->elements);
     }
-    for (uint32_t i = 0; i < t->n_trials; i++) {
-        uint32_t n = 0;
-        TQI_TRY(t->make(t->opaque, i, t->changes, &n, error));
-        TQI_TRY(tqi_exec_vary(t->exec, t->changes, n, error));
-        measure(t, t->noise + (size_t)i * t->n_targets);
-        if (t->observe)
-            t->observe(t->opaque, i);
-    }
+    for (uint32_t i = 0; i < t->n_trials; i++)
+        TQI_TRY(try_changes(t, i, error));
     return TQ_OK;
 }
 

@@ -6,7 +6,7 @@
 #include "calibrate/samples.h"
 
 /* Noise over signal, that is sum (y - y')^2 over sum y^2, by trial; a mean over sets of samples.
- * NaN: not measured; very large where something is not finite. */
+ * NaN: not measured; very large where something is not finite, or can't be run. */
 typedef struct tqi_trial {
     double sum;   /* over the outputs */
     double worst; /* of the outputs */

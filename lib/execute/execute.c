@@ -211,16 +211,11 @@ static tq_status check_types(const tqi_exec *exec, uint32_t index, tq_error *err
     return TQ_OK;
 }
 
-/* Constants can be loaded again. */
-static void free_constants(tqi_exec *exec) {
+void tqi_exec_free_constants(tqi_exec *exec) {
     for (uint32_t i = 0; i < exec->s->n_tensors; i++)
         if (exec->slots[i].storage >= 0)
             drop(exec, &exec->slots[i].value);
     exec->kept = 0;
-}
-
-static bool is_no_memory(tq_status status) {
-    return status == TQ_ERR_OUT_OF_MEMORY || status == TQ_ERR_MEMORY_LIMIT;
 }
 
 tq_status tqi_exec_gather_inputs(tqi_exec *exec, const tqi_operator *op, bool *starved,
@@ -331,8 +326,8 @@ static tq_status run_operator(tqi_exec *exec, uint32_t index, tqi_observe observ
         return TQ_OK;
     }
     tq_status status = try_operator(exec, index, error);
-    if (is_no_memory(status)) {
-        free_constants(exec);
+    if (tqi_is_no_memory(status)) {
+        tqi_exec_free_constants(exec);
         status = try_operator(exec, index, error);
     }
     status = refuse(exec, index, status, error);

@@ -53,6 +53,12 @@ tq_status tqi_exec_gather_inputs(tqi_exec *exec, const tqi_operator *op, bool *s
 /* Runs it on `inputs`; results are in `outputs` then. `hybrid`: as if its weights were integers. */
 tq_status tqi_exec_call(tqi_exec *exec, uint32_t op, tqi_run_operator *run, bool hybrid,
                         tq_error *error);
+/* For the sake of memory: they can be loaded again. */
+void tqi_exec_free_constants(tqi_exec *exec);
 void tqi_exec_drop_variation(tqi_exec *exec);
+
+static inline bool tqi_is_no_memory(tq_status status) {
+    return status == TQ_ERR_OUT_OF_MEMORY || status == TQ_ERR_MEMORY_LIMIT;
+}
 
 #endif

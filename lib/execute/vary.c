@@ -90,13 +90,22 @@ static void release(tqi_exec *exec, uint32_t index) {
             tqi_value_free(exec->options.heap, &exec->variation.values[op->inputs[i]]);
 }
 
-static tq_status run_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
+static tq_status try_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
     const tqi_operator *op = &exec->s->operators[index];
     bool starved, hybrid = false;
     TQI_TRY(tqi_exec_gather_inputs(exec, op, &starved, error));
     change_inputs(exec, index, &hybrid);
-    tq_status status =
-        tqi_exec_call(exec, index, tqi_find_operator(tqi_builtin(exec->graph, op)), hybrid, error);
+    return tqi_exec_call(exec, index, tqi_find_operator(tqi_builtin(exec->graph, op)), hybrid,
+                         error);
+}
+
+static tq_status run_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
+    const tqi_operator *op = &exec->s->operators[index];
+    tq_status status = try_operator(exec, index, error);
+    if (tqi_is_no_memory(status)) {
+        tqi_exec_free_constants(exec);
+        status = try_operator(exec, index, error);
+    }
     if (status == TQ_OK)
         take_outputs(exec, op);
     release(exec, index);

@@ -357,3 +357,19 @@ tq_status tqi_layer_values(const tqi_layer *layer, const tqi_layer_context *cont
             }
     return TQ_OK;
 }
+
+tq_status tqi_layer_halves(const tqi_layer *layer, const tqi_layer_context *context,
+                           tqi_value *values, tq_error *error) {
+    TQI_TRY(load_weights(layer, context, values, error));
+    tqi_heap *heap = context->heap;
+    size_t n = (size_t)values->elements, size = n * sizeof(uint16_t);
+    uint16_t *halves = tqi_alloc(heap, size);
+    if (!halves) {
+        tqi_value_free(heap, values);
+        return tqi_no_memory(heap, size, error);
+    }
+    context->kernels->f32_to_f16(values->data, halves, n, NULL);
+    context->kernels->f16_to_f32(halves, values->data, n);
+    tqi_free(heap, halves, size);
+    return TQ_OK;
+}

@@ -48,5 +48,8 @@ tq_status tqi_layer_round(tqi_layer *layer, const tqi_layer_context *context,
  * freed by tqi_value_free(). */
 tq_status tqi_layer_values(const tqi_layer *layer, const tqi_layer_context *context, bool plain,
                            tqi_value *values, tq_error *error);
+/* The values as float16 has them, likewise; those that it has not are infinite. */
+tq_status tqi_layer_halves(const tqi_layer *layer, const tqi_layer_context *context,
+                           tqi_value *values, tq_error *error);
 
 #endif

@@ -85,6 +85,9 @@ static int by_size(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
+/* Of what no output that was looked at depends on, against others: it comes last. */
+static const double UNSEEN = 1e-6;
+
 /* What is not known is taken to be as for the others: so many times the weights' own error. */
 tq_status tqi_policy_fill_in(const tqi_policy *p, tq_error *error) {
     size_t size = p->n * sizeof(double);
@@ -100,8 +103,11 @@ tq_status tqi_policy_fill_in(const tqi_policy *p, tq_error *error) {
         typical = ratios[known / 2];
     for (uint32_t i = 0; i < p->n; i++) {
         tqi_item *item = &p->items[i];
+        double usual = isfinite(item->weight_error) ? typical * item->weight_error : 0;
         if (!isfinite(item->error))
-            item->error = isfinite(item->weight_error) ? typical * item->weight_error : 0;
+            item->error = usual;
+        else if (item->error == 0)
+            item->error = UNSEEN * usual;
     }
     tqi_free(p->heap, ratios, size);
     return TQ_OK;

@@ -6,6 +6,7 @@
 
 #include "calibrate/gather.h"
 #include "calibrate/trials.h"
+#include "execute/approximate.h"
 #include "execute/call.h"
 #include "execute/constant_values.h"
 #include "quantize/heads.h"
@@ -200,6 +201,16 @@ static tq_status add_layer(judge *j, const tqi_layer *l, bool plain, bool dynami
     return TQ_OK;
 }
 
+static tq_status add_halves(judge *j, const tqi_layer *l, tqi_change *changes, uint32_t *n,
+                            tq_error *error) {
+    enum { WEIGHTS = 1 };
+    tqi_value *values = &j->values[j->n_values];
+    TQI_TRY(tqi_layer_halves(l, &j->r->context, values, error));
+    changes[(*n)++] = (tqi_change){l->op, WEIGHTS, values};
+    j->n_values++;
+    return TQ_OK;
+}
+
 static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes, uint32_t *n,
                               tq_error *error) {
     judge *j = opaque;
@@ -219,6 +230,8 @@ static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes,
             rounds_activations(r, plain ? r->first_decisions : r->plan->decisions, l->constant);
         if (plain || is_int8(r, l->constant))
             TQI_TRY(add_layer(j, l, plain, dynamic, changes, n, error));
+        else if (r->plan->decisions[l->constant].action == TQI_ACTION_FLOAT16)
+            TQI_TRY(add_halves(j, l, changes, n, error));
     }
     for (uint32_t i = 0; trial != ALL_PLAIN && i < r->n_head_biases; i++) {
         const tqi_new_bias *b = &r->head_biases[i];
@@ -241,8 +254,8 @@ static void end_set(tqi_trials *trials) {
         tqi_heads_end_set(j->heads);
 }
 
-/* None of these have statistics seen. */
-enum { JUDGING_SEED = 2, HEADS_SEED = 3 };
+/* None of these have statistics seen, and the whole is judged on what no choice was made by. */
+enum { JUDGING_SEED = 2, HEADS_SEED = 3, WHOLE_SEED = 4 };
 
 static tq_status run_samples(refiner *r, const tqi_gathering *g, tqi_trials *trials, uint32_t seed,
                              uint32_t count) {
@@ -303,7 +316,11 @@ static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *
     if (status == TQ_OK)
         status = tqi_trials_begin(&trials, j.exec, r->graph, g->subgraph, heap, r->error);
     if (status == TQ_OK)
-        status = run_samples(r, g, &trials, heads ? HEADS_SEED : JUDGING_SEED, count);
+        status = run_samples(r, g, &trials,
+                             heads  ? HEADS_SEED
+                             : list ? JUDGING_SEED
+                                    : WHOLE_SEED,
+                             count);
     tqi_trials_finish(&trials);
     drop_values(&j);
     tqi_trials_free(&trials);
@@ -566,6 +583,14 @@ static tq_status gather_all(refiner *r, tqi_gathering *made) {
     return TQ_OK;
 }
 
+/* Samples may mislead: then nothing is made of them but what stays float. */
+static void round_all_plainly(refiner *r) {
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        r->layers[i].ready = false;
+    r->n_head_biases = 0;
+    r->out->error = r->out->plain_error;
+}
+
 /* Heads are corrected, and the whole is judged, for the decisions as they are now. */
 static tq_status settle(refiner *r) {
     r->n_head_biases = 0;
@@ -581,6 +606,8 @@ static tq_status settle(refiner *r) {
         if (isnan(r->out->error)) /* the first one stands for all */
             TQI_TRY(judge_whole(r, g));
     }
+    if (r->out->error > r->out->plain_error)
+        round_all_plainly(r);
     hand_over(r);
     return TQ_OK;
 }
@@ -621,7 +648,9 @@ static tq_status aim_at_size(refiner *r) {
 /* Errors of layers only add up nearly. */
 static tq_status aim_at_error(refiner *r) {
     enum { ROUNDS = 6 };
-    double target = pow(10, -r->options->min_snr_db / 10), most = target;
+    /* Not pow(): C libraries round it otherwise, and the target tells what is written. */
+    double wanted = r->options->min_snr_db < 400 ? r->options->min_snr_db : 400;
+    double target = (double)tqi_pow(10.0f, (float)(-wanted / 10)), most = target;
     bool reached = false;
     for (uint32_t i = 0; i < ROUNDS; i++) {
         TQI_TRY(choose(r, 0, most, &reached));

@@ -98,6 +98,11 @@ Array = type(
     "Array", (c.Structure,),
     {"_fields_": [("data", c.c_void_p), ("bytes", u64), ("shape", c.POINTER(i32)), ("rank", u32), ("type", i32)]},
 )
+StatsOptions = struct("StatsOptions", ("subgraph", u32))
+StatsInfo = struct(
+    "StatsInfo", ("sets", u32), ("layers", u32), ("known", u32), ("operators", u32), ("refused", u32),
+    ("refusal", c.c_char_p),
+)
 VerifyOptions = struct(
     "VerifyOptions", ("n_sets", u32), ("inputs", c.POINTER(Array)), ("signature", c.c_char_p), ("low", c.c_double),
     ("high", c.c_double), ("seed", u32), ("n_trials", u32), ("progress", PROGRESS), ("progress_opaque", c.c_void_p),
@@ -143,7 +148,7 @@ FUNCTIONS = {
     "tq_recipe_name": (c.c_char_p, P),
     "tq_recipe_free": (None, P),
     "tq_stats_create": (i32, P, P, OUT, E),
-    "tq_stats_add": (i32, P, P, u32, E),
+    "tq_stats_add": (i32, P, c.POINTER(Array), u32, E),
     "tq_get_stats_info": (i32, P, P),
     "tq_stats_free": (None, P),
     "tq_quantize": (i32, P, P, P, OUT, E),

@@ -5,6 +5,7 @@ import ctypes as c
 import math
 import threading
 
+import numpy as np
 import pytest
 
 import abi
@@ -109,6 +110,7 @@ def test_struct_sizes_match_a_c_compiler(tmp_path):
         "tq_rule_info": abi.RuleInfo,
         "tq_member_recipe": abi.MemberRecipe, "tq_rewrite_info": abi.RewriteInfo,
         "tq_rewrite_options": abi.RewriteOptions, "tq_edit_info": abi.EditInfo,
+        "tq_stats_options": abi.StatsOptions, "tq_stats_info": abi.StatsInfo,
     }
     lines = "".join(f'printf("%zu\\n", sizeof({n}));' for n in names)
     (tmp_path / "sizes.c").write_text(
@@ -563,3 +565,73 @@ def test_rewrite(lib, session):
         assert session.quantize(handle)[0] == abi.OK
     assert lib.tq_rewrite(model, c.byref(abi.RewriteOptions(names=(c.c_char_p * 1)(b"x"), n_names=1)), c.byref(c.c_void_p()), c.byref(session.error)) == abi.INVALID_ARGUMENT
     assert b"'x'" in session.error.message
+
+
+# --- statistics ---
+
+
+@pytest.fixture
+def conv(session):
+    """A loaded model of one convolution, and its input's shape."""
+    raw = edge_models.MODELS["conv_with_bias"]()
+    shape = schema.Model(raw).t.subgraphs[0]
+    shape = tuple(int(d) for d in shape.tensors[int(shape.inputs[0])].shape)
+    status, model = session.load(raw)
+    assert status == abi.OK, session.error.message
+    stats = c.c_void_p()
+    if session.lib.tq_stats_create(model, None, c.byref(stats), c.byref(session.error)) == abi.UNSUPPORTED:
+        pytest.skip("built without what runs models")
+    session.lib.tq_stats_free(stats)
+    return model, shape
+
+
+def array_of(values, keep):
+    """A NumPy array as a tq_array; `keep` holds what it points to."""
+    shape = (c.c_int32 * values.ndim)(*values.shape)
+    keep += [values, shape]
+    return abi.Array(values.ctypes.data, values.nbytes, shape, values.ndim, {"float32": 0, "int32": 2}[values.dtype.name])
+
+
+def quantized_with(session, model, sets):
+    """The bytes of int8 with statistics of these arrays, and what the statistics say of themselves."""
+    lib, stats, keep, info = session.lib, c.c_void_p(), [], abi.StatsInfo()
+    assert lib.tq_stats_create(model, c.byref(abi.StatsOptions()), c.byref(stats), c.byref(session.error)) == abi.OK
+    for values in sets:
+        given = array_of(values, keep)
+        assert lib.tq_stats_add(stats, c.byref(given), 1, c.byref(session.error)) == abi.OK, session.error.message
+        keep.clear()  # nothing is borrowed
+        given.data = None
+    assert lib.tq_get_stats_info(stats, c.byref(info)) == abi.OK
+    options = abi.QuantizeOptions(n_stats=1, stats=c.pointer(stats))
+    status, result = session.quantize(model, b"int8", c.byref(options))
+    lib.tq_stats_free(stats)
+    assert status == abi.OK, session.error.message
+    return session.save(result)[1], info
+
+
+def test_statistics_of_arrays_change_the_result(session, conv):
+    model, shape = conv
+    random = np.random.default_rng(3)
+    sets = [random.random(shape, np.float32) for _ in range(3)]
+    plain = session.save(session.quantize(model, b"int8")[1])[1]
+    first, info = quantized_with(session, model, sets)
+    assert (info.sets, info.layers, info.known, info.refused, info.refusal) == (3, 1, 1, 0, b"")
+    again, _ = quantized_with(session, model, [values.copy() for values in sets])
+    other, _ = quantized_with(session, model, [values - 0.5 for values in sets])
+    assert len(first) == len(again) == len(other) == len(plain)
+    assert first == again
+    assert len({first, other, plain}) == 3
+
+
+def test_statistics_of_wrong_arrays_are_refused(session, conv):
+    model, shape = conv
+    lib, stats, info = session.lib, c.c_void_p(), abi.StatsInfo()
+    assert lib.tq_stats_create(model, None, c.byref(stats), c.byref(session.error)) == abi.OK
+    good = np.zeros(shape, np.float32)
+    for values in (good[0], good[..., :-1].copy(), good.astype(np.int32), np.zeros((1,) + shape, np.float32)):
+        keep = []
+        given = array_of(values, keep)
+        assert lib.tq_stats_add(stats, c.byref(given), 1, c.byref(session.error)) == abi.INVALID_ARGUMENT
+        assert session.error.tensor >= 0
+    assert lib.tq_get_stats_info(stats, c.byref(info)) == abi.OK and info.sets == 0
+    lib.tq_stats_free(stats)

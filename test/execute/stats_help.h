@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Models and inputs for the tests of tq_stats. */
+#ifndef STATS_HELP_H
+#define STATS_HELP_H
+
+#include "small_layers.h"
+
+enum { N = 32, IDS = 3 };
+
+/* Inputs "x" [1, N] of floats and "ids" [1, IDS] of integers; a few FULLY_CONNECTED layers, whose
+ * weights depend on the seed; outputs of both. With `lost` an unknown operator is in between. */
+bytes stats_file(uint32_t seed, bool lost);
+/* Two subgraphs, each with a signature: "main" [1, N] and "other" [1, 2 N]. */
+bytes stats_file_of_two(void);
+
+/* Set `seed` of inputs: static, until the eighth next call. */
+const tq_array *stats_inputs(uint32_t seed);
+tq_array stats_array(const void *data, int32_t type, mb_list shape);
+
+/* Statistics of so many sets; everything succeeds. */
+tq_stats *stats_of(const tq_model *model, uint32_t sets);
+tq_stats_info stats_info(const tq_stats *stats);
+
+#endif
