@@ -229,6 +229,21 @@ def test_quantize_mends_for_its_target():
     assert kept.report["check"]["counts"]["error"] == 1
 
 
+def test_data_are_seen_by_the_mended_model(tmp_path):
+    """Statistics are of the graph that is quantized, whose operators may have other numbers."""
+    path = models.find()[0].get("keras/unet_broadcast_to_f32")
+    if path is None:
+        pytest.skip("no corpus")
+    graph = schema.Model.read(path).t.subgraphs[0]
+    for i, tensor in enumerate(graph.inputs):
+        shape = [int(n) for n in graph.tensors[int(tensor)].shape]
+        np.save(tmp_path / f"a.{i}.npy", np.random.default_rng(i).random(shape, np.float32))
+    made = tool.quantize.__wrapped__(
+        path, "int8", "--target", "gpu", "--effort", "fast", "--data", str(tmp_path))
+    totals = made.report["totals"]
+    assert made.report["edits"] and made.report["data_sets"] == 1 and totals["known_layers"] == totals["layers"] > 0
+
+
 def test_edits_alone_are_a_change(tmp_path):
     """No recipe finds anything to do in it, but the target does."""
     path = models_path(check_models.broadcast_to([1, 4, 1, 8], [1, 4, 2, 8]))
