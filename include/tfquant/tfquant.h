@@ -492,7 +492,10 @@ typedef struct tq_quantize_options {
     uint64_t target_size;   /* bytes of the whole file that are not to be exceeded:
                                the most accurate result that fits. 0: none */
     double min_snr_db;      /* of the worst output, as far as the library can tell:
-                               the smallest result that has it. 0: none */
+                               the smallest result that has it. 0: none. Recipes that
+                               mix types have int4 for either goal too, in blocks of
+                               32, in FULLY_CONNECTED on XNNPACK: what has it
+                               needs LiteRT 2.1, and is_dynamic */
     tq_progress progress;   /* NULL: none; counts steps, not bytes */
     void *progress_opaque;
     const tq_runner *runner; /* NULL: all in the calling thread */

@@ -8,11 +8,18 @@
 #include "execute/call.h"
 #include "execute/constant_values.h"
 #include "quantize/bias_correction.h"
+#include "quantize/encode_blocks.h"
 #include "quantize/rounding_gptq.h"
 #include "quantize/rounding_sums.h"
 #include "tflite/op_facts.h"
 
-static const int LARGEST = 127;
+static int largest(const tqi_layer *l) {
+    return l->block ? 7 : 127;
+}
+
+static int smallest(const tqi_layer *l) {
+    return l->block ? -8 : -127;
+}
 
 /* ---- what is a layer ---- */
 
@@ -57,6 +64,23 @@ tq_status tqi_layer_open(tqi_layer *layer, bool *is_one, const tqi_layer_context
     return TQ_OK;
 }
 
+tq_status tqi_layer_open_blocks(tqi_layer *blocks, bool *is_one, const tqi_layer *layer,
+                                const tqi_layer_context *context, tqi_arena *arena,
+                                tq_error *error) {
+    const tqi_subgraph *s = &context->graph->subgraphs[layer->subgraph];
+    uint64_t elements = context->plan->constants.list[layer->constant].elements;
+    *is_one = tqi_runs_int4_blocks(context->graph, s, &s->operators[layer->op], TQI_BLOCK);
+    if (!*is_one)
+        return TQ_OK;
+    *blocks = *layer;
+    blocks->block = TQI_BLOCK;
+    TQI_NEW(arena, &blocks->scales, elements / TQI_BLOCK, error);
+    TQI_NEW(arena, &blocks->codes, elements, error);
+    if (layer->bias)
+        TQI_NEW(arena, &blocks->bias, layer->channels, error);
+    return TQ_OK;
+}
+
 /* ---- one under way ---- */
 
 typedef struct work {
@@ -98,6 +122,9 @@ static bool set_rows(work *w) {
             return false;
         l->rows = tqi_rows_dense(l->channels, tqi_layer_length(known), known->groups, l->scales);
     }
+    l->rows.scale_block = l->block;
+    if (l->block && l->rows.taps % l->block != 0)
+        return false;
     return (uint64_t)l->rows.groups * l->rows.rows * l->rows.taps == w->weights.elements;
 }
 
@@ -107,6 +134,8 @@ static bool set_scales(const work *w) {
     const tqi_layer *l = w->layer;
     const float *values = tqi_floats(&w->weights);
     uint32_t bits;
+    if (l->block)
+        return tqi_block_scales(k, values, w->weights.elements, l->block, l->scales);
     memset(l->scales, 0, l->channels * sizeof *l->scales);
     if (l->rows.tap_stride == 1)
         for (uint32_t c = 0; c < l->channels; c++) {
@@ -128,7 +157,7 @@ static void round_plainly(const work *w) {
     tqi_layer *l = w->layer;
     const float *values = tqi_floats(&w->weights);
     const tqi_kernels *k = w->context->kernels;
-    if (l->rows.tap_stride == 1)
+    if (l->rows.tap_stride == 1 && !l->block)
         for (size_t c = 0; c < l->channels; c++) {
             tqi_sums sums = {0, 0};
             size_t at = c * l->rows.row_stride;
@@ -142,7 +171,7 @@ static void round_plainly(const work *w) {
                 for (size_t t = 0; t < l->rows.taps; t++) {
                     size_t at = tqi_weight_at(&l->rows, g, row, t);
                     l->codes[at] = (int8_t)tqi_plain_code(
-                        values[at], tqi_scale_at(&l->rows, g, row, t), -LARGEST, LARGEST);
+                        values[at], tqi_scale_at(&l->rows, g, row, t), smallest(l), largest(l));
                 }
 }
 
@@ -165,8 +194,8 @@ static tq_status round_sums(const work *w, bool *done) {
                             .inner = depthwise ? l->channels : tqi_layer_share(w->known),
                             .scales = l->scales,
                             .scale_by_inner = depthwise,
-                            .min = -LARGEST,
-                            .max = LARGEST};
+                            .min = smallest(l),
+                            .max = largest(l)};
     return or_simpler(tqi_round_sums(&task, l->codes, NULL, w->context->heap, w->error), done,
                       w->error);
 }
@@ -211,8 +240,8 @@ static tq_status round_by_inputs(const work *w, bool *done) {
     tqi_gptq task = {.rows = l->rows,
                      .weights = tqi_floats(&w->weights),
                      .moments = {.second = covariance},
-                     .min = -LARGEST,
-                     .max = LARGEST,
+                     .min = smallest(l),
+                     .max = largest(l),
                      .damping = TQI_GPTQ_DAMPING,
                      .cancel = w->context->cancel,
                      .cpu_flags = w->context->cpu_flags};
@@ -229,7 +258,7 @@ static tq_status round_weights(const work *w) {
     if (w->context->rounding == TQI_ROUND_INPUTS)
         TQI_TRY(round_by_inputs(w, &done));
     /* kernels of one tap have no sums to keep */
-    if (!done && w->context->rounding != TQI_ROUND_PLAIN && w->known->taps > 1)
+    if (!done && w->context->rounding != TQI_ROUND_PLAIN && w->known->taps > 1 && !w->layer->block)
         TQI_TRY(round_sums(w, &done));
     if (!done)
         round_plainly(w);
@@ -351,8 +380,8 @@ tq_status tqi_layer_values(const tqi_layer *layer, const tqi_layer_context *cont
             for (size_t t = 0; t < rows->taps; t++) {
                 size_t at = tqi_weight_at(rows, g, row, t);
                 float scale = tqi_scale_at(rows, g, row, t);
-                int code =
-                    plain ? tqi_plain_code(w[at], scale, -LARGEST, LARGEST) : layer->codes[at];
+                int code = plain ? tqi_plain_code(w[at], scale, smallest(layer), largest(layer))
+                                 : layer->codes[at];
                 w[at] = scale * (float)code;
             }
     return TQ_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An operator whose weights become int8 by what its inputs are known to be. */
+/* An operator whose weights become int8, or int4 in blocks, by what its inputs are known to be. */
 #ifndef TQI_QUANTIZE_LAYER_H
 #define TQI_QUANTIZE_LAYER_H
 
@@ -13,6 +13,7 @@ typedef struct tqi_layer {
     uint32_t subgraph, op;
     tqi_weight_rows rows; /* with the scales of plain rounding */
     uint32_t channels;
+    uint32_t block; /* weights with one scale, which are int4 then; 0: int8 */
     float *scales;
     int8_t *codes;
     int32_t bias_input; /* of the operator; -1: it has none */
@@ -38,6 +39,10 @@ typedef struct tqi_layer_context {
  * made in the arena. false: it is none, or has several. */
 tq_status tqi_layer_open(tqi_layer *layer, bool *is_one, const tqi_layer_context *context,
                          uint32_t constant, tqi_arena *arena, tq_error *error);
+/* The same operator with its weights as int4 in blocks, if the runtime takes them so. */
+tq_status tqi_layer_open_blocks(tqi_layer *blocks, bool *is_one, const tqi_layer *layer,
+                                const tqi_layer_context *context, tqi_arena *arena,
+                                tq_error *error);
 /* Fills in scales, codes and bias. Different layers may be done at once. `same`, if not NULL, is a
  * layer with the same weights, whose codes are taken. What is no good (NaN, strange shapes)
  * leaves the layer unready, and is no error. */

@@ -33,6 +33,8 @@ static uint64_t bytes_of(const tqi_policy *p, const tqi_item *item, tqi_form for
     switch (form) {
     case TQI_FORM_INT8: /* zero points are stored once for all of a length */
         return c->elements + sizeof(float) * (uint64_t)tensor->shape[dim] + SCALES_BYTES;
+    case TQI_FORM_INT4: /* its scales are a tensor where there was the output of DEQUANTIZE */
+        return c->elements / 2 + 2 * (c->elements / TQI_BLOCK) + behind;
     case TQI_FORM_FLOAT16:
         return (c->stored_type == TQI_TYPE_FLOAT16 ? c->bytes : 2 * c->elements) + behind;
     default:
@@ -44,6 +46,8 @@ static bool is_allowed(const tqi_policy *p, const tqi_item *item, tqi_form form)
     const tqi_constant *c = constant_of(p, item);
     if (form == TQI_FORM_INT8)
         return true;
+    if (form == TQI_FORM_INT4)
+        return item->takes_blocks;
     if (item->is_dynamic)
         return false;
     bool is_plain = c->stored_type == TQI_TYPE_FLOAT32 && !c->sparse;
@@ -55,6 +59,8 @@ static double error_of(const tqi_policy *p, const tqi_item *item, tqi_form form)
     switch (form) {
     case TQI_FORM_INT8:
         return item->is_dynamic ? item->dynamic_error : item->error;
+    case TQI_FORM_INT4:
+        return item->block_error;
     case TQI_FORM_FLOAT16:
         return c->stored_type == TQI_TYPE_FLOAT16 ? 0 : item->error * FLOAT16_NOISE;
     default:
@@ -88,6 +94,18 @@ static int by_size(const void *a, const void *b) {
 /* Of what no output that was looked at depends on, against others: it comes last. */
 static const double UNSEEN = 1e-6;
 
+/* Above it, what is left is not the weights: too small for the scales that there are, mostly. */
+static const double MOST_BLOCK_NOISE = 0.1;
+
+/* int4 is no better than int8: what says so has seen too little of it. */
+static void fill_in_blocks(tqi_item *item) {
+    double worse = item->weight_error > 0 ? item->block_weight_error / item->weight_error : 1;
+    if (!(item->block_error > item->error))
+        item->block_error = item->error * worse;
+    item->takes_blocks = item->takes_blocks && isfinite(item->block_error) &&
+                         item->block_weight_error <= MOST_BLOCK_NOISE;
+}
+
 /* What is not known is taken to be as for the others: so many times the weights' own error. */
 tq_status tqi_policy_fill_in(const tqi_policy *p, tq_error *error) {
     size_t size = p->n * sizeof(double);
@@ -108,6 +126,7 @@ tq_status tqi_policy_fill_in(const tqi_policy *p, tq_error *error) {
             item->error = usual;
         else if (item->error == 0)
             item->error = UNSEEN * usual;
+        fill_in_blocks(item);
     }
     tqi_free(p->heap, ratios, size);
     return TQ_OK;
@@ -173,10 +192,14 @@ tq_status tqi_policy_dynamic(const tqi_policy *p, double bound, double factor, t
 
 static void set_form(const tqi_policy *p, const tqi_item *item, tqi_form form) {
     const tqi_constant *c = constant_of(p, item);
+    tqi_decision *decision = &p->plan->decisions[item->constant];
     bool stays = form == TQI_FORM_FLOAT32 || c->stored_type == TQI_TYPE_FLOAT16 || c->sparse;
-    if (form != TQI_FORM_INT8)
-        p->plan->decisions[item->constant] = (tqi_decision){
-            stays ? TQI_ACTION_KEEP : TQI_ACTION_FLOAT16, TQ_REASON_TOO_NOISY, -1, 0};
+    if (form == TQI_FORM_INT4)
+        *decision = (tqi_decision){TQI_ACTION_DYNAMIC_INT4, TQ_REASON_NONE, decision->channel_dim,
+                                   TQI_BLOCK};
+    else if (form != TQI_FORM_INT8)
+        *decision = (tqi_decision){stays ? TQI_ACTION_KEEP : TQI_ACTION_FLOAT16,
+                                   TQ_REASON_TOO_NOISY, -1, 0};
 }
 
 static tq_status allocate(const tqi_policy *p, uint64_t bytes, double most, bool *reached,

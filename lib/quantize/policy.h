@@ -10,6 +10,7 @@ typedef enum tqi_form {
     TQI_FORM_INT8,
     TQI_FORM_FLOAT16,
     TQI_FORM_FLOAT32, /* as it is, in a float32 model */
+    TQI_FORM_INT4,    /* in blocks, activations being rounded */
     TQI_FORMS,
 } tqi_form;
 
@@ -22,6 +23,9 @@ typedef struct tqi_item {
     double dynamic_error; /* NaN: not to be */
     double gain;          /* multiplications that it is faster by; not above 0: not faster */
     bool is_dynamic;      /* chosen to be */
+    /* as int4 in blocks, where it may be: the same errors */
+    double block_error, block_weight_error;
+    bool takes_blocks;
 } tqi_item;
 
 typedef struct tqi_policy {

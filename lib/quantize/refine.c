@@ -44,13 +44,15 @@ typedef struct refiner {
     tqi_refinement *out;
     tqi_layer_context context;
     tqi_layer *layers;
+    tqi_layer *blocks; /* by layer: the same as int4; `block` 0: there is none */
     uint32_t n_layers;
     int32_t *same; /* by layer: the first with its weights, or -1 */
     tqi_item *items;
     tqi_policy policy;
-    tqi_decision *first_decisions; /* by constant: the plan as it was made */
-    float **own_biases;            /* by layer: before heads were corrected */
-    tqi_gathering **gathered;      /* by subgraph; NULL: none */
+    tqi_decision *first_decisions;          /* by constant: the plan as it was made */
+    float **own_biases, **own_block_biases; /* by layer: before heads were corrected */
+    double *worst, *block_worst;            /* by layer: error of the worst output */
+    tqi_gathering **gathered;               /* by subgraph; NULL: none */
     steps steps;
     tqi_cancel cancel;         /* the same for rounding */
     tqi_new_bias *head_biases; /* of heads that are no int8 layers */
@@ -62,6 +64,14 @@ typedef struct refiner {
 static bool is_int8(const refiner *r, uint32_t constant) {
     tqi_action action = r->plan->decisions[constant].action;
     return action == TQI_ACTION_DYNAMIC || action == TQI_ACTION_WEIGHT_ONLY;
+}
+
+/* What becomes of a layer by the plan as it is; NULL: it stays float. */
+static tqi_layer *chosen(const refiner *r, uint32_t layer) {
+    tqi_layer *l = &r->layers[layer], *b = &r->blocks[layer];
+    if (r->plan->decisions[l->constant].action == TQI_ACTION_DYNAMIC_INT4)
+        return b->ready ? b : NULL;
+    return l->ready && is_int8(r, l->constant) ? l : NULL;
 }
 
 /* ---- steps ---- */
@@ -103,7 +113,9 @@ static bool speeds(const refiner *r) {
 
 /* The runtime rounds the activations of such an operator. */
 static bool rounds_activations(const refiner *r, const tqi_decision *decisions, uint32_t constant) {
-    return decisions[constant].action == TQI_ACTION_DYNAMIC && r->options->target != TQ_TARGET_GPU;
+    tqi_action action = decisions[constant].action;
+    return (action == TQI_ACTION_DYNAMIC && r->options->target != TQ_TARGET_GPU) ||
+           action == TQI_ACTION_DYNAMIC_INT4;
 }
 
 /* ---- layers ---- */
@@ -119,9 +131,17 @@ static bool same_weights(const refiner *r, const tqi_layer *a, const tqi_layer *
                r->plan->decisions[b->constant].channel_dim;
 }
 
+/* Only who asks for a size or an error gets int4, and only where it is fast. */
+static bool takes_blocks(const refiner *r) {
+    const tqi_refine_options *o = r->options;
+    return o->recipe->mixes && o->target == TQ_TARGET_XNNPACK &&
+           (o->target_size > 0 || o->min_snr_db > 0);
+}
+
 static tq_status find_layers(refiner *r) {
     uint32_t count = r->plan->constants.count;
     TQI_NEW(r->arena, &r->layers, count, r->error);
+    TQI_NEW(r->arena, &r->blocks, count, r->error);
     TQI_NEW(r->arena, &r->same, count, r->error);
     TQI_NEW(r->arena, &r->items, count, r->error);
     for (uint32_t i = 0; i < count; i++) {
@@ -129,6 +149,11 @@ static tq_status find_layers(refiner *r) {
         if (is_int8(r, i))
             TQI_TRY(tqi_layer_open(&r->layers[r->n_layers], &is_one, &r->context, i, r->arena,
                                    r->error));
+        bool as_blocks = false;
+        if (is_one && takes_blocks(r))
+            TQI_TRY(tqi_layer_open_blocks(&r->blocks[r->n_layers], &as_blocks,
+                                          &r->layers[r->n_layers], &r->context, r->arena,
+                                          r->error));
         r->n_layers += is_one;
     }
     for (uint32_t i = 0; i < r->n_layers; i++) {
@@ -148,6 +173,9 @@ static tq_status round_layers(refiner *r, const tqi_gathering *g) {
         const tqi_layer_statistics *known = tqi_statistics_layer(&g->statistics, l->op);
         const tqi_layer *same = r->same[i] >= 0 ? &r->layers[r->same[i]] : NULL;
         TQI_TRY(tqi_layer_round(l, &r->context, known, same, r->error));
+        if (l->ready && r->blocks[i].block)
+            TQI_TRY(tqi_layer_round(&r->blocks[i], &r->context, known,
+                                    same ? &r->blocks[r->same[i]] : NULL, r->error));
         r->out->layers++;
         r->out->known += l->ready;
     }
@@ -162,7 +190,7 @@ typedef struct judge {
     refiner *r;
     uint32_t subgraph;
     const uint32_t *list; /* of layers, one by one; NULL: trials are WHOLE_TRIALS */
-    bool dynamic;         /* each of them as a dynamic range operator */
+    tqi_action as;        /* what each of them is tried as */
     tqi_value *values;    /* of the changes */
     tqi_value *biases;
     uint32_t n_values, n_biases;
@@ -217,8 +245,10 @@ static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes,
     refiner *r = j->r;
     drop_values(j);
     if (j->list) {
-        const tqi_layer *l = &r->layers[j->list[trial]];
-        bool dynamic = j->dynamic || rounds_activations(r, r->first_decisions, l->constant);
+        bool int4 = j->as == TQI_ACTION_DYNAMIC_INT4;
+        const tqi_layer *l = &(int4 ? r->blocks : r->layers)[j->list[trial]];
+        bool dynamic = j->as != TQI_ACTION_WEIGHT_ONLY ||
+                       rounds_activations(r, r->first_decisions, l->constant);
         return add_layer(j, l, false, dynamic, changes, n, error);
     }
     for (uint32_t i = 0; i < r->n_layers; i++) {
@@ -228,8 +258,9 @@ static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes,
         bool plain = trial == ALL_PLAIN;
         bool dynamic =
             rounds_activations(r, plain ? r->first_decisions : r->plan->decisions, l->constant);
-        if (plain || is_int8(r, l->constant))
-            TQI_TRY(add_layer(j, l, plain, dynamic, changes, n, error));
+        const tqi_layer *as = plain ? l : chosen(r, i);
+        if (as)
+            TQI_TRY(add_layer(j, as, plain, dynamic, changes, n, error));
         else if (r->plan->decisions[l->constant].action == TQI_ACTION_FLOAT16)
             TQI_TRY(add_halves(j, l, changes, n, error));
     }
@@ -284,9 +315,9 @@ static tq_status run_samples(refiner *r, const tqi_gathering *g, tqi_trials *tri
 
 /* NULL `list`: the whole model; `results` has an element for each trial. */
 static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *list, uint32_t n,
-                            bool dynamic, tqi_heads *heads, uint32_t count, tqi_trial *results) {
+                            tqi_action as, tqi_heads *heads, uint32_t count, tqi_trial *results) {
     tqi_heap *heap = r->options->heap;
-    judge j = {.r = r, .subgraph = g->subgraph, .list = list, .dynamic = dynamic, .heads = heads};
+    judge j = {.r = r, .subgraph = g->subgraph, .list = list, .as = as, .heads = heads};
     uint32_t layers = list ? 1 : r->n_layers, biases = layers + (list ? 0 : r->n_head_biases);
     tqi_trials trials = {.n_trials = list    ? n
                                      : heads ? 1
@@ -350,10 +381,10 @@ static tq_status judge_layers(refiner *r, const tqi_gathering *g) {
     if (n == 0 || count == 0)
         return TQ_OK;
     TQI_NEW(r->arena, &results, n, r->error);
-    TQI_TRY(run_trials(r, g, list, n, false, NULL, count, results));
+    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_WEIGHT_ONLY, NULL, count, results));
     for (uint32_t i = 0; i < n; i++) {
         r->items[list[i]].error = results[i].sum;
-        r->out->errors[r->layers[list[i]].constant] = results[i].worst;
+        r->worst[list[i]] = results[i].worst;
     }
     return TQ_OK;
 }
@@ -378,9 +409,28 @@ static tq_status judge_dynamic(refiner *r, const tqi_gathering *g) {
     if (n == 0 || count == 0)
         return TQ_OK;
     TQI_NEW(r->arena, &results, n, r->error);
-    TQI_TRY(run_trials(r, g, list, n, true, NULL, count, results));
+    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_DYNAMIC, NULL, count, results));
     for (uint32_t i = 0; i < n; i++)
         r->items[list[i]].dynamic_error = results[i].sum;
+    return TQ_OK;
+}
+
+static tq_status judge_blocks(refiner *r, const tqi_gathering *g) {
+    uint32_t *list = NULL, n = 0;
+    tqi_trial *results = NULL;
+    TQI_NEW(r->arena, &list, r->n_layers, r->error);
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (r->blocks[i].ready && r->blocks[i].subgraph == g->subgraph)
+            list[n++] = i;
+    uint32_t count = trials_for(r, g, n);
+    if (n == 0 || count == 0)
+        return TQ_OK;
+    TQI_NEW(r->arena, &results, n, r->error);
+    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_DYNAMIC_INT4, NULL, count, results));
+    for (uint32_t i = 0; i < n; i++) {
+        r->items[list[i]].block_error = results[i].sum;
+        r->block_worst[list[i]] = results[i].worst;
+    }
     return TQ_OK;
 }
 
@@ -389,7 +439,7 @@ static tq_status judge_whole(refiner *r, const tqi_gathering *g) {
     if (r->pace->wholes == 0)
         return TQ_OK;
     uint32_t count = tqi_affordable(g, r->pace->wholes, r->pace->work / (1 + WHOLE_TRIALS));
-    TQI_TRY(run_trials(r, g, NULL, 0, false, NULL, count, results));
+    TQI_TRY(run_trials(r, g, NULL, 0, TQI_ACTION_WEIGHT_ONLY, NULL, count, results));
     r->out->error = results[ALL_AS_REFINED].worst;
     r->out->plain_error = results[ALL_PLAIN].worst;
     return TQ_OK;
@@ -401,9 +451,8 @@ static tq_status judge_whole(refiner *r, const tqi_gathering *g) {
 static tq_status head_bias(refiner *r, uint32_t subgraph, const tqi_head *head, float **values) {
     *values = NULL;
     for (uint32_t i = 0; i < r->n_layers; i++) {
-        const tqi_layer *l = &r->layers[i];
-        if (l->subgraph == subgraph && l->op == head->op && l->ready && l->bias &&
-            is_int8(r, l->constant)) {
+        const tqi_layer *l = chosen(r, i);
+        if (l && l->subgraph == subgraph && l->op == head->op && l->bias) {
             *values = l->bias;
             return TQ_OK;
         }
@@ -434,7 +483,7 @@ static tq_status correct_heads(refiner *r, const tqi_gathering *g) {
     if (heads.n == 0 || r->pace->wholes == 0)
         return TQ_OK;
     uint32_t count = tqi_affordable(g, r->pace->samples, r->pace->work / 2);
-    TQI_TRY(run_trials(r, g, NULL, 0, false, &heads, count, results));
+    TQI_TRY(run_trials(r, g, NULL, 0, TQI_ACTION_WEIGHT_ONLY, &heads, count, results));
     for (uint32_t i = 0; i < heads.n; i++) {
         const tqi_head *head = &heads.list[i];
         float *values;
@@ -447,6 +496,10 @@ static tq_status correct_heads(refiner *r, const tqi_gathering *g) {
 
 /* ---- choosing ---- */
 
+static double weight_error(const tqi_layer *l) {
+    return l->ready && l->sums.signal > 0 ? l->sums.noise / l->sums.signal : 0;
+}
+
 /* Layers with the same weights are one item. */
 static tq_status make_items(refiner *r) {
     tqi_policy *p = &r->policy;
@@ -456,13 +509,17 @@ static tq_status make_items(refiner *r) {
         const tqi_layer *l = &r->layers[i];
         tqi_item *item = &r->items[i];
         item->constant = l->constant;
-        item->weight_error = l->ready && l->sums.signal > 0 ? l->sums.noise / l->sums.signal : 0;
+        item->weight_error = weight_error(l);
+        item->block_weight_error = weight_error(&r->blocks[i]);
+        item->takes_blocks = r->blocks[i].ready;
         if (r->same[i] < 0)
             continue;
         tqi_item *first = &r->items[r->same[i]];
         first->error += item->error;
         first->dynamic_error += item->dynamic_error;
         first->gain += item->gain;
+        first->block_error += item->block_error;
+        first->takes_blocks = first->takes_blocks && item->takes_blocks;
     }
     for (uint32_t i = 0; i < r->n_layers; i++)
         if (r->same[i] < 0)
@@ -504,8 +561,9 @@ static void hand_over(refiner *r) {
     r->out->n_biases = 0;
     memset(r->out->constants, 0, r->plan->constants.count * sizeof *r->out->constants);
     for (uint32_t i = 0; i < r->n_layers; i++) {
-        const tqi_layer *l = &r->layers[i];
-        if (!l->ready || !is_int8(r, l->constant))
+        const tqi_layer *l = chosen(r, i);
+        r->out->errors[r->layers[i].constant] = l && l->block ? r->block_worst[i] : r->worst[i];
+        if (!l)
             continue;
         r->out->constants[l->constant] = (tqi_refined){l->codes, l->scales, l->sums};
         if (l->bias)
@@ -535,6 +593,7 @@ static tq_status refine_with(refiner *r, tqi_gathering *g) {
     TQI_TRY(keep_refusal(r, g));
     TQI_TRY(round_layers(r, g));
     TQI_TRY(judge_layers(r, g));
+    TQI_TRY(judge_blocks(r, g));
     return speeds(r) ? judge_dynamic(r, g) : TQ_OK;
 }
 
@@ -583,10 +642,35 @@ static tq_status gather_all(refiner *r, tqi_gathering *made) {
     return TQ_OK;
 }
 
+static tq_status keep_biases(refiner *r, const tqi_layer *layers, float **kept) {
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (layers[i].bias) {
+            TQI_NEW(r->arena, &kept[i], layers[i].channels, r->error);
+            memcpy(kept[i], layers[i].bias, layers[i].channels * sizeof(float));
+        }
+    return TQ_OK;
+}
+
+static void restore_biases(const refiner *r, const tqi_layer *layers, float *const *kept) {
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (layers[i].bias)
+            memcpy(layers[i].bias, kept[i], layers[i].channels * sizeof(float));
+}
+
+/* Then plain rounding, which is to int8, is nothing to compare with. */
+static bool has_blocks(const refiner *r) {
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (r->plan->decisions[r->layers[i].constant].action == TQI_ACTION_DYNAMIC_INT4)
+            return true;
+    return false;
+}
+
 /* Samples may mislead: then nothing is made of them but what stays float. */
 static void round_all_plainly(refiner *r) {
     for (uint32_t i = 0; i < r->n_layers; i++)
-        r->layers[i].ready = false;
+        r->layers[i].ready = r->blocks[i].ready = false;
+    for (uint32_t i = 0; i < r->policy.n; i++)
+        r->policy.items[i].takes_blocks = false;
     r->n_head_biases = 0;
     r->out->error = r->out->plain_error;
 }
@@ -595,9 +679,8 @@ static void round_all_plainly(refiner *r) {
 static tq_status settle(refiner *r) {
     r->n_head_biases = 0;
     r->out->error = r->out->plain_error = NAN;
-    for (uint32_t i = 0; i < r->n_layers; i++)
-        if (r->layers[i].bias)
-            memcpy(r->layers[i].bias, r->own_biases[i], r->layers[i].channels * sizeof(float));
+    restore_biases(r, r->layers, r->own_biases);
+    restore_biases(r, r->blocks, r->own_block_biases);
     for (uint32_t i = 0; i < r->graph->n_subgraphs; i++) {
         const tqi_gathering *g = r->gathered[i];
         if (!g)
@@ -606,7 +689,7 @@ static tq_status settle(refiner *r) {
         if (isnan(r->out->error)) /* the first one stands for all */
             TQI_TRY(judge_whole(r, g));
     }
-    if (r->out->error > r->out->plain_error)
+    if (r->out->error > r->out->plain_error && !has_blocks(r))
         round_all_plainly(r);
     hand_over(r);
     return TQ_OK;
@@ -666,11 +749,8 @@ static tq_status aim_at_error(refiner *r) {
 static tq_status refine_all(refiner *r, tqi_gathering *made) {
     bool reached;
     TQI_TRY(gather_all(r, made));
-    for (uint32_t i = 0; i < r->n_layers; i++)
-        if (r->layers[i].bias) {
-            TQI_NEW(r->arena, &r->own_biases[i], r->layers[i].channels, r->error);
-            memcpy(r->own_biases[i], r->layers[i].bias, r->layers[i].channels * sizeof(float));
-        }
+    TQI_TRY(keep_biases(r, r->layers, r->own_biases));
+    TQI_TRY(keep_biases(r, r->blocks, r->own_block_biases));
     if (!r->options->recipe->mixes)
         return settle(r);
     TQI_TRY(make_items(r));
@@ -711,17 +791,20 @@ tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph
     TQI_NEW(arena, &refinement->errors, plan->constants.count, error);
     TQI_NEW(arena, &r.first_decisions, plan->constants.count, error);
     TQI_NEW(arena, &r.own_biases, plan->constants.count, error);
+    TQI_NEW(arena, &r.own_block_biases, plan->constants.count, error);
+    TQI_NEW(arena, &r.worst, plan->constants.count, error);
+    TQI_NEW(arena, &r.block_worst, plan->constants.count, error);
     TQI_NEW(arena, &r.head_biases, operators, error);
     TQI_NEW(arena, &r.gathered, graph->n_subgraphs, error);
     memcpy(r.first_decisions, plan->decisions, plan->constants.count * sizeof *plan->decisions);
     for (uint32_t i = 0; i < plan->constants.count; i++)
-        refinement->errors[i] = NAN;
+        refinement->errors[i] = r.worst[i] = r.block_worst[i] = NAN;
     TQI_TRY(find_layers(&r));
     r.steps = (steps){options->progress, options->progress_opaque, 0, 0, false};
     r.cancel = (tqi_cancel){is_cancelled, &r.steps};
     count_steps(&r);
     for (uint32_t i = 0; i < r.n_layers; i++)
-        r.items[i].error = r.items[i].dynamic_error = NAN;
+        r.items[i].error = r.items[i].dynamic_error = r.items[i].block_error = NAN;
     tqi_gathering *made = NULL;
     TQI_NEW(arena, &made, graph->n_subgraphs, error);
     tq_status status = refine_all(&r, made);

@@ -96,3 +96,45 @@ tq_stats_info stats_info(const tq_stats *stats) {
     assert_int_equal(tq_get_stats_info(stats, &info), TQ_OK);
     return info;
 }
+
+tq_status stats_try_quantize(const tq_model *model, const char *recipe_name,
+                             const tq_quantize_options *options, tq_model **result,
+                             tq_error *error) {
+    tq_recipe *recipe = NULL;
+    *error = (tq_error)TQ_ERROR_INIT;
+    *result = NULL;
+    assert_int_equal(tq_recipe_create(recipe_name, &recipe, NULL), TQ_OK);
+    tq_status status = tq_quantize(model, recipe, options, result, error);
+    assert_true((*result != NULL) == (status == TQ_OK));
+    tq_recipe_free(recipe);
+    return status;
+}
+
+tq_model *stats_quantize(const tq_model *model, const char *recipe,
+                         const tq_quantize_options *options) {
+    tq_model *result;
+    tq_error error;
+    assert_ok(stats_try_quantize(model, recipe, options, &result, &error), &error);
+    return result;
+}
+
+bytes stats_result_of(const tq_model *model, const char *recipe,
+                      const tq_quantize_options *options) {
+    tq_model *result = stats_quantize(model, recipe, options);
+    bytes file = saved(result);
+    tq_model_free(result);
+    return file;
+}
+
+tq_report_totals stats_totals_of(const tq_model *result) {
+    tq_report_totals totals = {.struct_size = sizeof totals};
+    assert_int_equal(tq_get_report_totals(tq_model_report(result), &totals), TQ_OK);
+    return totals;
+}
+
+bytes stats_result_with(const tq_model *model, tq_stats *const *stats, uint32_t n) {
+    tq_quantize_options options = TQ_QUANTIZE_OPTIONS_INIT;
+    options.stats = stats;
+    options.n_stats = n;
+    return stats_result_of(model, "int8", &options);
+}

@@ -21,4 +21,16 @@ tq_array stats_array(const void *data, int32_t type, mb_list shape);
 tq_stats *stats_of(const tq_model *model, uint32_t sets);
 tq_stats_info stats_info(const tq_stats *stats);
 
+/* tq_quantize() by the recipe's name; `error` is set anew. */
+tq_status stats_try_quantize(const tq_model *model, const char *recipe_name,
+                             const tq_quantize_options *options, tq_model **result,
+                             tq_error *error);
+/* These succeed: the model, its file, its totals, the file with int8 and these statistics. */
+tq_model *stats_quantize(const tq_model *model, const char *recipe,
+                         const tq_quantize_options *options);
+bytes stats_result_of(const tq_model *model, const char *recipe,
+                      const tq_quantize_options *options);
+tq_report_totals stats_totals_of(const tq_model *result);
+bytes stats_result_with(const tq_model *model, tq_stats *const *stats, uint32_t n);
+
 #endif

@@ -65,7 +65,11 @@ static void open_scene(scene *s, bool half, const double *errors) {
     for (uint32_t i = 0; i < s->plan.constants.count; i++)
         if (s->plan.decisions[i].action == TQI_ACTION_WEIGHT_ONLY) {
             assert_true(n < LAYERS);
-            s->items[n] = (tqi_item){i, errors[n], 1e-4, NAN, 0, false};
+            s->items[n] = (tqi_item){.constant = i,
+                                     .error = errors[n],
+                                     .weight_error = 1e-4,
+                                     .dynamic_error = NAN,
+                                     .block_error = NAN};
             n++;
         }
     assert_int_equal(n, LAYERS);
@@ -90,6 +94,7 @@ static void assert_actions(const scene *s, const tqi_action *wanted) {
 #define H TQI_ACTION_FLOAT16
 #define K TQI_ACTION_KEEP
 #define D TQI_ACTION_DYNAMIC
+#define B TQI_ACTION_DYNAMIC_INT4
 
 static bool fit(scene *s, uint64_t most) {
     bool reached = false;
@@ -170,6 +175,45 @@ static void float16_stays_float16(void **state) {
     assert_true(hold(&s, 0));
     assert_actions(&s, (tqi_action[]){K, K, K, K});
     close_scene(&s);
+}
+
+static void int4_is_taken_where_it_may_be(void **state) {
+    (void)state;
+    enum { INT4 = COUNTED / 2 + COUNTED / 32 * 2, SAVED = INT8 - INT4 };
+    static const double errors[] = {1e-3, 4e-3, 2e-3, 5e-4};
+    static const struct {
+        uint64_t bytes;
+        bool reached;
+        tqi_action actions[LAYERS];
+    } cases[] = {
+        {LAYERS * INT8, true, {W, W, W, W}},
+        {LAYERS * INT8 - 1, true, {W, W, B, W}},
+        {LAYERS * INT8 - SAVED, true, {W, W, B, W}},
+        {LAYERS * INT8 - SAVED - 1, true, {W, B, B, W}},
+        {LAYERS * INT8 - 2 * SAVED, true, {W, B, B, W}},
+        {LAYERS * INT8 - 2 * SAVED - 1, false, {W, B, B, W}},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        scene s;
+        tq_error error = TQ_ERROR_INIT;
+        open_scene(&s, false, errors);
+        for (uint32_t k = 0; k < 3; k++)
+            s.items[k].takes_blocks = true;
+        s.items[0].block_weight_error = 0.2; /* nothing is left of it */
+        s.items[1].block_weight_error = s.items[2].block_weight_error = 1e-2;
+        s.items[0].block_error = 0.1;
+        s.items[2].block_error = 1e-3; /* better than int8: not to be believed */
+        assert_ok(tqi_policy_fill_in(&s.policy, &error), &error);
+        assert_false(s.items[0].takes_blocks);
+        assert_true(fabs(s.items[1].block_error - 0.4) < 1e-12);
+        assert_true(fabs(s.items[2].block_error - 0.2) < 1e-12);
+        assert_true(fit(&s, cases[i].bytes) == cases[i].reached);
+        assert_actions(&s, cases[i].actions);
+        for (uint32_t k = 0; k < LAYERS; k++)
+            assert_int_equal(s.plan.decisions[s.items[k].constant].block,
+                             action(&s, k) == B ? TQI_BLOCK : 0);
+        close_scene(&s);
+    }
 }
 
 static void errors_are_held_by_few_bytes(void **state) {
@@ -328,6 +372,7 @@ int main(void) {
         cmocka_unit_test(sizes_are_what_saving_gives),
         cmocka_unit_test(bytes_go_where_the_error_is),
         cmocka_unit_test(float16_stays_float16),
+        cmocka_unit_test(int4_is_taken_where_it_may_be),
         cmocka_unit_test(errors_are_held_by_few_bytes),
         cmocka_unit_test(unknown_errors_are_like_others),
         cmocka_unit_test(what_nobody_sees_comes_last),

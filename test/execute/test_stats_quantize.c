@@ -1,55 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recipes that run the model: with statistics and without, cancelled anywhere, out of memory
- * anywhere. */
+/* Recipes that run the model, with statistics and without, and goals. */
 #include "stats_help.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "zip_builder.h"
-
-static tq_status try_quantize(const tq_model *model, const char *recipe_name,
-                              const tq_quantize_options *options, tq_model **result,
-                              tq_error *error) {
-    tq_recipe *recipe = NULL;
-    *error = (tq_error)TQ_ERROR_INIT;
-    *result = NULL;
-    assert_int_equal(tq_recipe_create(recipe_name, &recipe, NULL), TQ_OK);
-    tq_status status = tq_quantize(model, recipe, options, result, error);
-    assert_true((*result != NULL) == (status == TQ_OK));
-    tq_recipe_free(recipe);
-    return status;
-}
-
-static tq_model *quantize(const tq_model *model, const char *recipe,
-                          const tq_quantize_options *options) {
-    tq_model *result;
-    tq_error error;
-    assert_ok(try_quantize(model, recipe, options, &result, &error), &error);
-    return result;
-}
-
-static bytes result_of(const tq_model *model, const char *recipe,
-                       const tq_quantize_options *options) {
-    tq_model *result = quantize(model, recipe, options);
-    bytes file = saved(result);
-    tq_model_free(result);
-    return file;
-}
-
-static tq_report_totals totals_of(const tq_model *result) {
-    tq_report_totals totals = {.struct_size = sizeof totals};
-    assert_int_equal(tq_get_report_totals(tq_model_report(result), &totals), TQ_OK);
-    return totals;
-}
-
-static bytes with_stats(const tq_model *model, tq_stats *const *stats, uint32_t n) {
-    tq_quantize_options options = TQ_QUANTIZE_OPTIONS_INIT;
-    options.stats = stats;
-    options.n_stats = n;
-    return result_of(model, "int8", &options);
-}
 
 /* ---- with statistics ---- */
 
@@ -58,13 +12,13 @@ static void statistics_make_a_difference(void **state) {
     bytes file = stats_file(1, false);
     tq_model *model = load(file);
     tq_stats *stats[] = {stats_of(model, 3), stats_of(model, 3), stats_of(model, 4)};
-    bytes without = result_of(model, "int8", NULL), made[3];
+    bytes without = stats_result_of(model, "int8", NULL), made[3];
     for (uint32_t i = 0; i < 3; i++)
-        made[i] = with_stats(model, &stats[i], 1);
+        made[i] = stats_result_with(model, &stats[i], 1);
     assert_true(same_bytes(made[0], made[1]));
     assert_false(same_bytes(made[0], made[2]));
     assert_false(same_bytes(made[0], without));
-    bytes again = with_stats(model, &stats[0], 1); /* used before */
+    bytes again = stats_result_with(model, &stats[0], 1); /* used before */
     assert_true(same_bytes(made[0], again));
     tq_error error = TQ_ERROR_INIT;
     assert_failed(TQ_ERR_INVALID_ARGUMENT, tq_stats_add(stats[0], stats_inputs(9), 2, &error),
@@ -85,9 +39,10 @@ static void statistics_are_for_their_model_alone(void **state) {
     bytes files[] = {stats_file(1, false), stats_file(2, false)};
     tq_model *models[] = {load(files[0]), load(files[1])};
     tq_stats *stats[] = {stats_of(models[1], 3), stats_of(models[0], 3)};
-    bytes without = result_of(models[0], "int8", NULL);
-    bytes other = with_stats(models[0], stats, 1), both = with_stats(models[0], stats, 2);
-    bytes own = with_stats(models[0], stats + 1, 1);
+    bytes without = stats_result_of(models[0], "int8", NULL);
+    bytes other = stats_result_with(models[0], stats, 1),
+          both = stats_result_with(models[0], stats, 2);
+    bytes own = stats_result_with(models[0], stats + 1, 1);
     assert_true(same_bytes(without, other));
     assert_true(same_bytes(both, own));
     assert_false(same_bytes(both, without));
@@ -120,7 +75,7 @@ static void statistics_and_models_go_in_any_order(void **state) {
         tq_quantize_options options = TQ_QUANTIZE_OPTIONS_INIT;
         options.stats = &stats;
         options.n_stats = 1;
-        tq_model *result = quantize(model, "int8", &options);
+        tq_model *result = stats_quantize(model, "int8", &options);
         if (order < 2)
             tq_model_free(model);
         if (order == 0)
@@ -131,7 +86,7 @@ static void statistics_and_models_go_in_any_order(void **state) {
         }
         bytes out = saved(result);
         assert_true(order == 0 || same_bytes(out, first));
-        assert_int_equal(totals_of(result).known_layers, 4);
+        assert_int_equal(stats_totals_of(result).known_layers, 4);
         tq_model_free(result);
         if (order > 0)
             tq_stats_free(stats);
@@ -165,16 +120,16 @@ static void subgraphs_have_their_own(void **state) {
             assert_ok(tq_stats_add(stats[i], &array, 1, &error), &error);
         }
     }
-    made[0] = result_of(model, "int8", NULL);
-    made[1] = with_stats(model, stats, 1);
-    made[2] = with_stats(model, stats + 1, 1);
-    made[3] = with_stats(model, stats, 2);
+    made[0] = stats_result_of(model, "int8", NULL);
+    made[1] = stats_result_with(model, stats, 1);
+    made[2] = stats_result_with(model, stats + 1, 1);
+    made[3] = stats_result_with(model, stats, 2);
     for (uint32_t i = 0; i < 4; i++)
         for (uint32_t k = 0; k < i; k++)
             assert_false(same_bytes(made[i], made[k]));
-    tq_model *result = quantize(model, "int8", NULL);
-    assert_int_equal(totals_of(result).layers, 2);
-    assert_int_equal(totals_of(result).known_layers, 2);
+    tq_model *result = stats_quantize(model, "int8", NULL);
+    assert_int_equal(stats_totals_of(result).layers, 2);
+    assert_int_equal(stats_totals_of(result).known_layers, 2);
     tq_model_free(result);
     for (uint32_t i = 0; i < 4; i++)
         free(made[i].data);
@@ -209,7 +164,7 @@ static void options_that_make_no_sense(void **state) {
         tq_model *result;
         tq_error error;
         assert_failed(TQ_ERR_INVALID_ARGUMENT,
-                      try_quantize(model, "int8", &cases[i], &result, &error), &error);
+                      stats_try_quantize(model, "int8", &cases[i], &result, &error), &error);
     }
     tq_model_free(model);
     free(file.data);
@@ -221,8 +176,8 @@ static tq_report_totals aim(const tq_model *model, const char *recipe, uint64_t 
     tq_quantize_options options = TQ_QUANTIZE_OPTIONS_INIT;
     options.target_size = size;
     options.min_snr_db = db;
-    tq_model *result = quantize(model, recipe, &options);
-    tq_report_totals totals = totals_of(result);
+    tq_model *result = stats_quantize(model, recipe, &options);
+    tq_report_totals totals = stats_totals_of(result);
     bytes out = saved(result);
     assert_int_equal(totals.file_bytes_after, out.size);
     free(out.data);
@@ -274,220 +229,6 @@ static void other_recipes_miss_goals(void **state) {
     free(file.data);
 }
 
-/* ---- progress ---- */
-
-typedef struct steps {
-    uint64_t calls, cancel_at, done, total;
-} steps;
-
-static int32_t note(void *opaque, uint64_t done, uint64_t total) {
-    steps *s = opaque;
-    assert_true(s->calls == 0 || total == s->total);
-    assert_true(done >= s->done && done <= total);
-    s->done = done;
-    s->total = total;
-    return ++s->calls == s->cancel_at;
-}
-
-static tq_quantize_options watched_options(steps *s) {
-    tq_quantize_options options = TQ_QUANTIZE_OPTIONS_INIT;
-    options.progress = note;
-    options.progress_opaque = s;
-    return options;
-}
-
-static void progress_ends_at_the_end(void **state) {
-    (void)state;
-    bytes file = stats_file(1, false), two = stats_file_of_two();
-    const zip_member members[] = {{.name = "a.tflite", .file = &file},
-                                  {.name = "note.txt", .content = "text"},
-                                  {.name = "b.tflite", .file = &two}};
-    zip_plan plan = {PLAN(members)};
-    bytes zip = build_zip(&plan);
-    const bytes files[] = {file, two, zip};
-    static const char *const recipes[] = {"int8", "int8-fast", "fp16"};
-    for (uint32_t i = 0; i < COUNT(files); i++)
-        for (uint32_t r = 0; r < COUNT(recipes); r++)
-            for (uint32_t effort = 0; effort < 2; effort++) {
-                tq_model *model = load(files[i]);
-                steps s = {0};
-                tq_quantize_options options = watched_options(&s);
-                options.effort = effort;
-                tq_model_free(quantize(model, recipes[r], &options));
-                assert_true(r == 2 || s.calls > 2);
-                assert_int_equal(s.done, s.total);
-                tq_model_free(model);
-            }
-    free(zip.data);
-    free(two.data);
-    free(file.data);
-}
-
-static void it_can_be_cancelled_anywhere(void **state) {
-    (void)state;
-    bytes file = stats_file(1, false);
-    watch memory = {0};
-    tq_allocator allocator = watched(&memory);
-    tq_load_options load_options = TQ_LOAD_OPTIONS_INIT;
-    tq_error error = TQ_ERROR_INIT;
-    tq_model *model = NULL, *result;
-    load_options.allocator = &allocator;
-    assert_ok(tq_load_memory(file.data, file.size, &load_options, &model, &error), &error);
-    uint64_t held = memory.held;
-    static const struct {
-        const char *recipe;
-        uint64_t size;
-        double db;
-    } cases[] = {{"int8", 0, 0}, {"int8-fast", 0, 0}, {"int8", 12000, 0}, {"int8", 0, 50}};
-    for (uint32_t i = 0; i < COUNT(cases); i++) {
-        steps s = {0};
-        tq_quantize_options options = watched_options(&s);
-        options.target_size = cases[i].size;
-        options.min_snr_db = cases[i].db;
-        tq_model_free(quantize(model, cases[i].recipe, &options));
-        uint64_t all = s.calls, stride = all / (UNIT_SLOW ? 10 : 40) + 1;
-        for (uint64_t k = 1; k <= all; k += k < 8 || k + 8 > all ? 1 : stride) {
-            s = (steps){.cancel_at = k};
-            assert_failed(TQ_ERR_CANCELLED,
-                          try_quantize(model, cases[i].recipe, &options, &result, &error), &error);
-            assert_true(s.calls == k); /* nobody asks again */
-            assert_true(memory.held == held && memory.wrong == 0);
-        }
-    }
-    tq_model_free(model);
-    assert_true(memory.held == 0);
-    free(file.data);
-}
-
-/* Statistics stay what they were if the call that used them was cancelled. */
-static void cancelling_does_not_change_statistics(void **state) {
-    (void)state;
-    bytes file = stats_file(1, false);
-    tq_model *model = load(file), *result;
-    tq_error error;
-    tq_stats *fresh = stats_of(model, 3);
-    steps s = {0};
-    tq_quantize_options options = watched_options(&s);
-    options.n_stats = 1;
-    options.stats = &fresh;
-    bytes want = result_of(model, "int8", &options);
-    uint64_t all = s.calls;
-    for (uint64_t k = 1; k < all; k += k < 4 ? 1 : all / 12) {
-        tq_stats *stats = stats_of(model, 3);
-        options.stats = &stats;
-        s = (steps){.cancel_at = k};
-        assert_failed(TQ_ERR_CANCELLED, try_quantize(model, "int8", &options, &result, &error),
-                      &error);
-        s = (steps){0};
-        bytes got = result_of(model, "int8", &options);
-        assert_true(same_bytes(got, want));
-        free(got.data);
-        tq_stats_free(stats);
-    }
-    tq_stats_free(fresh);
-    free(want.data);
-    tq_model_free(model);
-    free(file.data);
-}
-
-/* ---- memory ---- */
-
-/* Statistics that a lack of memory spoiled say so; else they give what they would have given. */
-static void check_again(const tq_model *model, const tq_quantize_options *options, bytes want) {
-    tq_model *result;
-    tq_error error;
-    tq_status status = try_quantize(model, "int8", options, &result, &error);
-    if (status == TQ_OK) {
-        bytes got = saved(result);
-        assert_true(same_bytes(got, want));
-        free(got.data);
-        tq_model_free(result);
-    } else {
-        assert_failed(TQ_ERR_INVALID_ARGUMENT, status, &error);
-        assert_non_null(strstr(error.message, "incomplete"));
-    }
-}
-
-/* What runs out may leave a simpler way, else it is an error. */
-static void memory_may_fail_anywhere(void **state) {
-    (void)state;
-    bytes file = stats_file(1, false);
-    uint64_t stride = UNIT_SLOW ? 97 : 13;
-    uint64_t failed = 0;
-    tq_model *plain = load(file);
-    tq_stats *one = stats_of(plain, 1);
-    bytes want = with_stats(plain, &one, 1);
-    tq_stats_free(one);
-    tq_model_free(plain);
-    for (uint64_t n = 1;; n += n < 60 ? 1 : stride) {
-        watch memory = {0};
-        tq_allocator allocator = watched(&memory);
-        tq_load_options load_options = TQ_LOAD_OPTIONS_INIT;
-        tq_error error = TQ_ERROR_INIT;
-        tq_model *model = NULL, *result;
-        load_options.allocator = &allocator;
-        assert_ok(tq_load_memory(file.data, file.size, &load_options, &model, &error), &error);
-        tq_stats *stats = stats_of(model, 1);
-        tq_quantize_options options = TQ_QUANTIZE_OPTIONS_INIT;
-        options.stats = &stats;
-        options.n_stats = n % 2;
-        uint64_t held = memory.held;
-        memory.fail_at = memory.calls + n;
-        tq_status status = try_quantize(model, "int8", &options, &result, &error);
-        bool all = memory.calls < memory.fail_at;
-        if (status != TQ_OK) {
-            assert_failed(TQ_ERR_OUT_OF_MEMORY, status, &error);
-            failed++;
-            memory.fail_at = 0;
-            if (n % 2)
-                check_again(model, &options, want);
-        }
-        assert_true(all <= (status == TQ_OK));
-        tq_model_free(result);
-        assert_true(n % 2 || memory.held == held);
-        tq_stats_free(stats);
-        tq_model_free(model);
-        assert_true(memory.held == 0 && memory.wrong == 0);
-        if (all)
-            break;
-    }
-    assert_true(failed > 20);
-    free(want.data);
-    free(file.data);
-}
-
-static void the_ceiling_holds(void **state) {
-    (void)state;
-    bytes file = stats_file(1, false);
-    watch all = {0};
-    tq_allocator allocator = watched(&all);
-    tq_load_options options = TQ_LOAD_OPTIONS_INIT;
-    tq_error error = TQ_ERROR_INIT;
-    tq_model *model = NULL, *result;
-    options.allocator = &allocator;
-    assert_ok(tq_load_memory(file.data, file.size, &options, &model, &error), &error);
-    uint64_t loaded = all.held;
-    tq_model_free(quantize(model, "int8", NULL));
-    tq_model_free(model);
-    uint32_t refused = 0;
-    for (uint64_t limit = loaded; limit < all.peak; limit += (all.peak - loaded) / 25) {
-        watch memory = {0};
-        allocator = watched(&memory);
-        options.max_memory = limit;
-        assert_ok(tq_load_memory(file.data, file.size, &options, &model, &error), &error);
-        tq_status status = try_quantize(model, "int8", NULL, &result, &error);
-        if (status != TQ_OK)
-            assert_failed(TQ_ERR_MEMORY_LIMIT, status, &error);
-        refused += status != TQ_OK;
-        assert_true(memory.peak <= limit);
-        tq_model_free(result);
-        tq_model_free(model);
-        assert_true(memory.held == 0);
-    }
-    assert_true(refused > 5);
-    free(file.data);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statistics_make_a_difference),
@@ -497,11 +238,6 @@ int main(void) {
         cmocka_unit_test(options_that_make_no_sense),
         cmocka_unit_test(goals_are_reached_or_missed),
         cmocka_unit_test(other_recipes_miss_goals),
-        cmocka_unit_test(progress_ends_at_the_end),
-        cmocka_unit_test(it_can_be_cancelled_anywhere),
-        cmocka_unit_test(cancelling_does_not_change_statistics),
-        cmocka_unit_test(memory_may_fail_anywhere),
-        cmocka_unit_test(the_ceiling_holds),
     };
     return cmocka_run_group_tests_name("stats_quantize", tests, NULL, NULL);
 }

@@ -11,7 +11,8 @@ def test_bytes_do_not_depend_on_threads_or_runs(corpus_model, recipe):
     name, path = corpus_model
     first = tool.quantize(path, recipe)
     assert first.code in (tool.DONE, tool.UNCHANGED), first.message
-    for more in (("-T", "1"), ("-T", "2"), ("-T", "2", "-q")):
+    ways = (("-T", "1"), ("-T", "2"), ("-T", "2", "-q"))
+    for more in ways[:1] if recipe in tool.RUNNING else ways:
         again = tool.quantize(path, recipe, *more)
         assert again.code == first.code, again.message
         same = again.raw == first.raw

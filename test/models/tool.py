@@ -11,7 +11,8 @@ import places
 import schema
 
 DONE, ERROR, USAGE, UNCHANGED = 0, 1, 2, 3
-QUANTIZING = ("dynamic_wi8_afp32", "weight_only_wi8_afp32", "fp16", "dynamic_wi4b32_afp32", "int8")
+QUANTIZING = ("dynamic_wi8_afp32", "weight_only_wi8_afp32", "fp16", "dynamic_wi4b32_afp32", "int8", "int8-fast")
+RUNNING = ("int8", "int8-fast")  # these run the model, which takes time
 RECIPES = ("none",) + QUANTIZING
 
 
@@ -35,7 +36,7 @@ class Output:
 def run(*arguments, **options):
     """The finished process; text in `stdout` and `stderr`."""
     command = [str(places.TOOL), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=120, **options)
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300, **options)
 
 
 @functools.cache
