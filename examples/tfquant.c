@@ -15,11 +15,15 @@ static const char general_help[] =
     "usage: tfquant quantize INPUT -o OUTPUT [options]   write a smaller model or bundle\n"
     "       tfquant inspect INPUT [options]              show what it holds, or extract a member\n"
     "       tfquant verify A B [options]                 compare what two models compute\n"
+    "       tfquant check INPUT [options]                say what will fail, and where\n"
+    "       tfquant rewrite INPUT -o OUTPUT [options]    what computes the same, and is refused "
+    "less\n"
     "       tfquant recipes [options]                    list the ways to make models smaller\n"
     "       tfquant help [COMMAND]                       (or --help behind a command)\n"
     "       tfquant --version\n"
     "\n"
-    "Exit status: 0 done, 1 error, 2 wrong use, 3 nothing to change, or too far apart.\n";
+    "Exit status: 0 done, 1 error, 2 wrong use, 3 nothing to change, too far apart, or\n"
+    "something found.\n";
 
 static const char quantize_help[] =
     "usage: tfquant quantize INPUT -o OUTPUT [options]\n"
@@ -51,8 +55,11 @@ static const char quantize_help[] =
     "                         like 0,1 or -1,1\n"
     "      --effort EFFORT    how long recipes that run the model may take: fast, normal (the\n"
     "                         default), or best\n"
-    "      --target TARGET    what is to run the result: xnnpack (the default: LiteRT on CPUs) or\n"
-    "                         gpu (LiteRT's GPU delegates)\n"
+    "      --target TARGET    what is to run the result: xnnpack (the default: LiteRT on CPUs), "
+    "gpu,\n"
+    "                         litert, nnapi, tflite-micro or int8-only: it gets nothing that it\n"
+    "                         refuses, and what it refuses of INPUT is rewritten if that can be\n"
+    "      --no-rewrite       keep all operators of INPUT\n"
     "      --target-size SIZE the most accurate result of at most so many bytes: 123456, 1500K, "
     "2M,\n"
     "                         or 55% of INPUT\n"
@@ -89,7 +96,10 @@ static const char quantize_json_help[] =
     "The JSON object: tool, version, command, input, output (null in a dry run without -o),\n"
     "format (tflite, zip, litertlm), recipe, effort, target, data_sets (that --data gave), "
     "dry_run,\n"
-    "changed, written; totals {constants, quantized, float16, folded, constant_bytes_before,\n"
+    "changed, written; edits [as of 'tfquant rewrite']; check {target, clean, counts, findings: "
+    "as\n"
+    "of 'tfquant check', of the result} or null; totals {constants, quantized, float16, folded, "
+    "constant_bytes_before,\n"
     "constant_bytes_after, file_bytes_before, file_bytes_after, ratio, mean_snr_db, output_snr_db\n"
     "(expected of the worst output), plain_output_snr_db (had all been rounded plainly), goal\n"
     "(none, reached, missed), layers, known_layers (with statistics), refusal (why not all),\n"
@@ -193,12 +203,84 @@ static const char verify_json_help[] =
     "also where it is infinite: because nothing differs (exact), or because a number is finite in\n"
     "one of both only (broken). After an error as for 'tfquant quantize'.\n";
 
+static const char rewrite_help[] =
+    "usage: tfquant rewrite INPUT -o OUTPUT [options]\n"
+    "       tfquant rewrite INPUT --dry-run [options]\n"
+    "       tfquant rewrite --list [--json]\n"
+    "\n"
+    "Writes a model that computes the same, bit by bit, without what runtimes and delegates "
+    "refuse\n"
+    "or stumble over, and says what was done. Of a bundle every model is rewritten, and all else\n"
+    "is kept.\n"
+    "\n"
+    "  -o, --output OUTPUT    where to; - is standard output (the report then goes to\n"
+    "                         standard error)\n"
+    "      --only NAME,...    only these rewrites\n"
+    "      --target TARGET    what it is to run on: xnnpack (the default), gpu, litert, nnapi,\n"
+    "                         tflite-micro, int8-only; what replaces an operator, it has\n"
+    "      --list             list the rewrites\n"
+    "  -f, --force            replace OUTPUT if it is there\n"
+    "  -n, --dry-run          write nothing\n"
+    "      --max-memory SIZE  fail rather than hold more than this at once\n"
+    "      --max-output SIZE  fail if the deflated members of a bundle become more than this;\n"
+    "                         the default is 64M, or 256 times INPUT where that is more\n"
+    "      --json             print one JSON object instead of text\n"
+    "  -q, --quiet            print errors only\n"
+    "\n"
+    "Exit status: 0 done, 1 error, 2 wrong use, 3 there is nothing to rewrite: then nothing is\n"
+    "written.\n";
+
+static const char rewrite_json_help[] =
+    "\n"
+    "The JSON object: tool, version, command, input, output, target, dry_run, changed, written,\n"
+    "file_bytes_before, file_bytes_after; edits [{path, rewrite, subgraph, op, op_name, tensor,\n"
+    "name}]. path is that of the model in its bundle; op and tensor are indices in INPUT, null\n"
+    "where it is about none. With --list: tool, version, command; rewrites [{name, default,\n"
+    "summary}]. After an error as for 'tfquant quantize'.\n";
+
 static const char recipes_help[] =
     "usage: tfquant recipes [--json]\n"
     "\n"
     "Lists the recipes that 'tfquant quantize --recipe NAME' takes.\n"
     "\n"
     "The JSON object: tool, version, command; recipes [{name, default, summary}].\n";
+
+static const char check_help[] =
+    "usage: tfquant check INPUT [options]\n"
+    "       tfquant check INPUT --fix -o OUTPUT [options]\n"
+    "\n"
+    "Says what will fail in the model INPUT, or go wrong without a word: operators and versions\n"
+    "that the target does not have, shapes that do not fit, scales that break kernels, weights\n"
+    "that int8 can't hold. Of a bundle (.task or another ZIP, .litertlm) every model is checked.\n"
+    "\n"
+    "      --target TARGET    what it is to run on: litert (its builtin kernels, the default),\n"
+    "                         xnnpack, gpu, nnapi, tflite-micro, or int8-only: what a model needs\n"
+    "                         to become int8 all through\n"
+    "      --runtime RELEASE  the oldest runtime that has to load it, like 2.5: what needs a "
+    "newer\n"
+    "                         one is an error\n"
+    "      --fix              apply the rewrites that the findings name as their cure, notes too,\n"
+    "                         write what that gives to OUTPUT, and check it again\n"
+    "  -o, --output OUTPUT    where to; - is standard output (the report then goes to\n"
+    "                         standard error)\n"
+    "  -f, --force            replace OUTPUT if it is there\n"
+    "      --max-memory SIZE  fail rather than hold more than this at once\n"
+    "      --max-output SIZE  fail if the deflated members of a bundle become more than this;\n"
+    "                         the default is 64M, or 256 times INPUT where that is more\n"
+    "      --json             print one JSON object instead of text\n"
+    "  -q, --quiet            print nothing but errors of the program\n"
+    "  -v, --verbose          print notes too: what works, but could be faster or smaller\n"
+    "\n"
+    "Exit status: 0 clean, but for notes; 1 error; 2 wrong use; 3 errors or warnings are found, "
+    "with\n"
+    "--fix in OUTPUT.\n"
+    "\n"
+    "The JSON object: tool, version, command, input, target, runtime (or null), clean, counts\n"
+    "{error, warning, note}; findings [{severity, rule, path, subgraph, op, op_input, op_name,\n"
+    "builtin_code, tensor, tensor_name, message, cure}]; rules [{name, summary}], those that the\n"
+    "target has; with --fix also fix {output, edits [as of 'tfquant rewrite'], clean, counts,\n"
+    "findings}, of OUTPUT. Indices are null where it is not about one, cure where there is none.\n"
+    "After an error as for 'tfquant quantize'.\n";
 
 struct command {
     const char *name;
@@ -212,6 +294,8 @@ static const struct command commands[] = {
     {"quantize", CLI_QUANTIZE, quantize_help, quantize_json_help, cli_quantize},
     {"inspect", CLI_INSPECT, inspect_help, "", cli_inspect},
     {"verify", CLI_VERIFY, verify_help, verify_json_help, cli_verify},
+    {"check", CLI_CHECK, check_help, "", cli_check},
+    {"rewrite", CLI_REWRITE, rewrite_help, rewrite_json_help, cli_rewrite},
     {"recipes", CLI_RECIPES, recipes_help, "", cli_recipes},
 };
 

@@ -17,6 +17,7 @@ enum cli_exit {
     CLI_USAGE = 2,
     CLI_UNCHANGED = 3,
     CLI_TOO_FAR = 3, /* by 'verify' */
+    CLI_FOUND = 3,   /* by 'check' */
 };
 
 enum cli_command {
@@ -24,6 +25,8 @@ enum cli_command {
     CLI_INSPECT = 1 << 1,
     CLI_RECIPES = 1 << 2,
     CLI_VERIFY = 1 << 3,
+    CLI_CHECK = 1 << 4,
+    CLI_REWRITE = 1 << 5,
 };
 
 /* What an option that may be given several times was given, in order. */
@@ -54,14 +57,17 @@ struct cli_options {
     struct cli_list data;           /* "FOLDER" or "PATTERN=FOLDER" */
     struct cli_range input_range;   /* of uint8 data, and of synthetic pictures */
     struct cli_target_size target_size;
-    double min_snr_db;     /* 0: not given */
-    uint32_t effort;       /* TQ_EFFORT_... */
-    uint32_t target;       /* TQ_TARGET_... */
-    uint32_t samples;      /* 0: not given */
-    uint32_t seed;         /* 0: not given */
-    const char *inputs;    /* folder or file; NULL: synthetic ones */
-    const char *signature; /* NULL: not given */
-    uint32_t threads;      /* 0: one for each processor */
+    double min_snr_db;        /* 0: not given */
+    uint32_t effort;          /* TQ_EFFORT_... */
+    uint32_t target;          /* TQ_TARGET_... */
+    uint32_t samples;         /* 0: not given */
+    uint32_t seed;            /* 0: not given */
+    const char *check_target; /* name; NULL: not given */
+    const char *runtime;      /* release that is not to be gone beyond; NULL: not given */
+    const char *only;         /* names of rewrites; NULL: not given */
+    const char *inputs;       /* folder or file; NULL: synthetic ones */
+    const char *signature;    /* NULL: not given */
+    uint32_t threads;         /* 0: one for each processor */
     uint64_t max_memory;
     uint64_t max_output;
     int verbosity; /* -1 for -q, 1 for -v, 2 for -vv */
@@ -70,6 +76,9 @@ struct cli_options {
     bool force;
     bool keep_storage;
     bool layers; /* all of them */
+    bool list;
+    bool fix;
+    bool no_rewrite;
     bool help;
 };
 
@@ -87,6 +96,8 @@ enum cli_exit cli_quantize(const struct cli_options *options);
 enum cli_exit cli_inspect(const struct cli_options *options);
 enum cli_exit cli_recipes(const struct cli_options *options);
 enum cli_exit cli_verify(const struct cli_options *options);
+enum cli_exit cli_check(const struct cli_options *options);
+enum cli_exit cli_rewrite(const struct cli_options *options);
 
 /* Every model is opened here. */
 tq_status cli_load(const struct cli_options *options, tq_model **model, tq_error *error);
@@ -214,7 +225,8 @@ struct cli_outcome {
     const struct cli_data *data;
     const char *recipe; /* of a .tflite, or of a bundle's models that have none of their own */
     const char *target; /* for people: the path, or "standard output" */
-    bool copies;        /* all models are only to be copied */
+    const tq_findings *found; /* of the result, for its target; NULL: not checked */
+    bool copies;              /* all models are only to be copied */
     bool written;
 };
 void cli_print_report(const struct cli_options *options, const struct cli_outcome *outcome,

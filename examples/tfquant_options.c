@@ -28,7 +28,7 @@ struct option {
     const char *wanted;                          /* what the value is to be, for a message */
 };
 
-enum { ALL = CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_VERIFY };
+enum { ALL = CLI_QUANTIZE | CLI_INSPECT | CLI_RECIPES | CLI_VERIFY | CLI_CHECK | CLI_REWRITE };
 static const char a_size[] =
     "a size (a whole number of bytes above 0, or with K, M, G or T, like 64M)";
 
@@ -37,7 +37,8 @@ static const char a_count[] = "a number from 1 to 1000000";
 
 #define AT(member) offsetof(struct cli_options, member)
 static const struct option option_table[] = {
-    {"output", 'o', OPTION_TEXT, CLI_QUANTIZE | CLI_INSPECT, AT(output), NULL, NULL},
+    {"output", 'o', OPTION_TEXT, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE | CLI_CHECK, AT(output),
+     NULL, NULL},
     {"recipe", 'r', OPTION_TEXT, CLI_QUANTIZE, AT(recipe), NULL, NULL},
     {"member", 0, OPTION_LIST, CLI_QUANTIZE, AT(member_recipes), value_is_choice,
      "PATTERN=RECIPE, like '*.tflite=fp16'"},
@@ -52,8 +53,14 @@ static const struct option option_table[] = {
      "a range (LOW,HIGH, like 0,1 or -1,1)"},
     {"effort", 0, OPTION_VALUE, CLI_QUANTIZE, AT(effort), value_effort,
      "an effort (fast, normal or best)"},
-    {"target", 0, OPTION_VALUE, CLI_QUANTIZE, AT(target), value_target,
-     "a target (xnnpack or gpu)"},
+    {"target", 0, OPTION_TEXT, CLI_CHECK, AT(check_target), NULL, NULL},
+    {"runtime", 0, OPTION_TEXT, CLI_CHECK, AT(runtime), NULL, NULL},
+    {"fix", 0, OPTION_FLAG, CLI_CHECK, AT(fix), NULL, NULL},
+    {"no-rewrite", 0, OPTION_FLAG, CLI_QUANTIZE, AT(no_rewrite), NULL, NULL},
+    {"target", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_REWRITE, AT(target), value_target,
+     "a target (xnnpack, gpu, litert, nnapi, tflite-micro or int8-only)"},
+    {"only", 0, OPTION_TEXT, CLI_REWRITE, AT(only), NULL, NULL},
+    {"list", 0, OPTION_FLAG, CLI_REWRITE, AT(list), NULL, NULL},
     {"target-size", 0, OPTION_VALUE, CLI_QUANTIZE, AT(target_size), value_target_size,
      "a size (bytes, or with K, M, G or T, like 2M; or at most 100% of the input, like 55%)"},
     {"max-error", 0, OPTION_VALUE, CLI_QUANTIZE, AT(min_snr_db), value_decibels, a_ratio},
@@ -61,16 +68,20 @@ static const struct option option_table[] = {
     {"extract", 0, OPTION_ONCE, CLI_INSPECT, AT(extract), NULL, NULL},
     {"threads", 'T', OPTION_VALUE, CLI_QUANTIZE, AT(threads), value_threads,
      "a number of threads (0 to 1024; 0: one for each processor)"},
-    {"max-memory", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, AT(max_memory),
-     value_size, a_size},
-    {"max-output", 0, OPTION_VALUE, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, AT(max_output),
-     value_size, a_size},
+    {"max-memory", 0, OPTION_VALUE,
+     CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY | CLI_CHECK | CLI_REWRITE, AT(max_memory), value_size,
+     a_size},
+    {"max-output", 0, OPTION_VALUE,
+     CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY | CLI_CHECK | CLI_REWRITE, AT(max_output), value_size,
+     a_size},
     {"json", 0, OPTION_FLAG, ALL, AT(json), NULL, NULL},
-    {"dry-run", 'n', OPTION_FLAG, CLI_QUANTIZE, AT(dry_run), NULL, NULL},
-    {"quiet", 'q', OPTION_QUIET, CLI_QUANTIZE | CLI_VERIFY, AT(verbosity), NULL, NULL},
-    {"verbose", 'v', OPTION_LOUDER, CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY, AT(verbosity), NULL,
-     NULL},
-    {"force", 'f', OPTION_FLAG, CLI_QUANTIZE | CLI_INSPECT, AT(force), NULL, NULL},
+    {"dry-run", 'n', OPTION_FLAG, CLI_QUANTIZE | CLI_REWRITE, AT(dry_run), NULL, NULL},
+    {"quiet", 'q', OPTION_QUIET, CLI_QUANTIZE | CLI_VERIFY | CLI_CHECK | CLI_REWRITE, AT(verbosity),
+     NULL, NULL},
+    {"verbose", 'v', OPTION_LOUDER,
+     CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY | CLI_CHECK | CLI_REWRITE, AT(verbosity), NULL, NULL},
+    {"force", 'f', OPTION_FLAG, CLI_QUANTIZE | CLI_INSPECT | CLI_REWRITE | CLI_CHECK, AT(force),
+     NULL, NULL},
     {"help", 'h', OPTION_FLAG, ALL, AT(help), NULL, NULL},
 };
 enum { OPTION_COUNT = sizeof option_table / sizeof option_table[0] };
@@ -205,9 +216,9 @@ static bool take_operand(struct cli_options *options, const char *word) {
         return false;
     }
     if (options->command != CLI_VERIFY && options->input != NULL) {
-        cli_usage_error(options->command_name, "takes one model, but got '%s' and '%s'%s",
-                        options->input, word,
-                        options->command == CLI_QUANTIZE ? " (the output goes behind -o)" : "");
+        cli_usage_error(
+            options->command_name, "takes one model, but got '%s' and '%s'%s", options->input, word,
+            options->command & (CLI_QUANTIZE | CLI_REWRITE) ? " (the output goes behind -o)" : "");
         return false;
     }
     if (strcmp(word, "-") == 0) {
@@ -223,14 +234,19 @@ static bool take_operand(struct cli_options *options, const char *word) {
 }
 
 static bool is_complete(const struct cli_options *options) {
-    if (options->command == CLI_RECIPES)
+    if (options->command == CLI_RECIPES || options->list)
         return true;
     if (options->input == NULL) {
         cli_usage_error(options->command_name,
                         "which model? Give the path of a .tflite, .task or .litertlm file");
         return false;
     }
-    if (options->command == CLI_QUANTIZE && options->output == NULL && !options->dry_run) {
+    if (options->fix && options->output == NULL) {
+        cli_usage_error(options->command_name, "no output given: --fix wants -o OUTPUT");
+        return false;
+    }
+    if ((options->command & (CLI_QUANTIZE | CLI_REWRITE)) != 0 && options->output == NULL &&
+        !options->dry_run) {
         cli_usage_error(options->command_name,
                         "no output given: add -o OUTPUT, or --dry-run to see what it would be");
         return false;

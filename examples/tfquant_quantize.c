@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tfquant_cli.h"
-
+#include "tfquant_mend.h"
 #include "tfquant_output.h"
 #include "thread_runner.h"
 
@@ -12,8 +11,11 @@ struct quantize_run {
     FILE *report_file; /* standard output, unless the model goes there */
     struct cli_choices choices;
     struct cli_data data;
-    tq_model *source;
+    tq_model *loaded;
+    tq_model *mended; /* NULL: it was not */
+    tq_model *source; /* of the two the one that is quantized */
     tq_model *result;
+    tq_findings *found; /* of the result; NULL: not known */
     struct thread_runner *threads;
     tq_error error;
 };
@@ -70,6 +72,47 @@ static tq_status save(struct quantize_run *run) {
     return status;
 }
 
+/* --- checks --- */
+
+static tq_check_options check_options(const struct quantize_run *run) {
+    tq_check_options check = TQ_CHECK_OPTIONS_INIT;
+    check.target = run->options->target;
+    check.flags = TQ_CHECK_GRAPH; /* reading all weights would take as long as converting them */
+    return check;
+}
+
+/* Whether any of the recipes is to leave its models as they are. */
+static bool any_copies(const struct cli_choices *choices) {
+    if (cli_copies(choices->rest.recipe_name))
+        return true;
+    for (uint32_t i = 0; i < choices->count; i++)
+        if (cli_copies(choices->members[i].recipe_name))
+            return true;
+    return false;
+}
+
+static bool is_short_of_memory(tq_status status) {
+    return status == TQ_ERR_MEMORY_LIMIT || status == TQ_ERR_OUT_OF_MEMORY;
+}
+
+/* Cures what the target would refuse, as far as that can be done. Where there is nothing to cure,
+ * the model stays as it is to the last bit. */
+static tq_status mend(struct quantize_run *run) {
+    const tq_check_options check = check_options(run);
+    tq_findings *findings = NULL;
+    run->source = run->loaded;
+    if (run->options->no_rewrite || any_copies(&run->choices))
+        return TQ_OK;
+    tq_status status = tq_check(run->loaded, &check, &findings, &run->error);
+    if (status == TQ_OK)
+        status = cli_mend(run->loaded, &check, TQ_SEVERITY_WARNING, &findings, &run->mended,
+                          &run->error);
+    tq_findings_free(findings);
+    if (run->mended != NULL)
+        run->source = run->mended;
+    return is_short_of_memory(status) ? TQ_OK : status;
+}
+
 /* --- the steps --- */
 
 static enum cli_exit refuse_output(const struct cli_options *options) {
@@ -106,8 +149,8 @@ static enum cli_exit failed(const struct quantize_run *run, const char *path) {
     return CLI_ERROR;
 }
 
-static bool is_changed(const tq_model *model) {
-    return cli_totals(model).changed != 0;
+static bool is_changed(tq_model *model) {
+    return cli_totals(model).changed != 0 || cli_count_edits(model) != 0;
 }
 
 /* What a person should not miss among the lines of the report. */
@@ -137,8 +180,12 @@ static void warn(const struct quantize_run *run, const struct cli_outcome *outco
         fputs(" makes it larger\n", stderr);
 }
 
-static enum cli_exit show(const struct quantize_run *run, const struct cli_outcome *outcome) {
+static enum cli_exit show(struct quantize_run *run, struct cli_outcome *outcome) {
     const struct cli_options *options = run->options;
+    const tq_check_options check = check_options(run);
+    tq_error ignored = TQ_ERROR_INIT; /* what is written is whole without it */
+    if (tq_check(run->result, &check, &run->found, &ignored) == TQ_OK)
+        outcome->found = run->found;
     const bool unchanged = !outcome->copies && !is_changed(run->result);
     if (options->json)
         cli_json_report(options, outcome, run->report_file);
@@ -217,7 +264,7 @@ static enum cli_exit quantize(struct quantize_run *run) {
         .target = is_stream(options) ? "standard output" : options->output,
     };
     struct stat file;
-    if (cli_load(options, &run->source, &run->error) != TQ_OK)
+    if (cli_load(options, &run->loaded, &run->error) != TQ_OK || mend(run) != TQ_OK)
         return failed(run, options->input);
     if (cli_gather(options, run->source, &run->data, &run->error) != TQ_OK)
         return run->data.culprit != NULL ? failed(run, run->data.culprit) : failed_for_models(run);
@@ -268,7 +315,9 @@ enum cli_exit cli_quantize(const struct cli_options *options) {
     thread_runner_free(run.threads);
     tq_model_free(run.result);
     cli_data_free(&run.data);
-    tq_model_free(run.source);
+    tq_findings_free(run.found);
+    tq_model_free(run.mended);
+    tq_model_free(run.loaded);
     cli_choices_free(&run.choices);
     return result;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tfquant_cli.h"
+#include "tfquant_mend.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -229,12 +229,38 @@ static void print_bundle(const struct cli_options *options, const struct cli_out
     cli_print_run(options, outcome->result, cli_data_sets(outcome->data, NULL), file);
 }
 
+static void print_edits(const struct cli_outcome *outcome, FILE *file) {
+    const uint32_t count = cli_count_edits(outcome->result);
+    if (count == 0)
+        return;
+    fprintf(file, "%-12s %" PRIu32 " %s before that, for the target's sake:\n", "rewritten", count,
+            count == 1 ? "edit" : "edits");
+    cli_print_edits(file, outcome->result);
+}
+
+static void print_check(const struct cli_options *options, const struct cli_outcome *outcome,
+                        FILE *file) {
+    if (outcome->found == NULL)
+        return;
+    const struct cli_counts counts = cli_count_findings(outcome->found);
+    fprintf(file, "%-12s for %s: ", "check", tq_target_name(options->target));
+    if (counts.clean)
+        fputs("clean", file);
+    else
+        cli_print_counts(file, &counts);
+    putc('\n', file);
+    cli_print_findings(file, outcome->found,
+                       options->verbosity > 0 ? TQ_SEVERITY_WARNING : TQ_SEVERITY_ERROR);
+}
+
 void cli_print_report(const struct cli_options *options, const struct cli_outcome *outcome,
                       FILE *file) {
     if (cli_format(outcome->result) == TQ_FORMAT_TFLITE)
         print_model(options, outcome, outcome->result, "", file);
     else
         print_bundle(options, outcome, file);
+    print_edits(outcome, file);
+    print_check(options, outcome, file);
     if (outcome->written) {
         fprintf(file, "%-12s ", "written to");
         cli_print_name(file, outcome->target, 0);

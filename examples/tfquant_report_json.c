@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tfquant_cli.h"
+#include "tfquant_mend.h"
 #include "tfquant_values.h"
 
 #include <math.h>
@@ -134,6 +134,19 @@ static void json_bundle(struct json_out *json, const struct cli_outcome *outcome
     json_close(json, ']');
 }
 
+static void json_check(struct json_out *json, const struct cli_options *options,
+                       const struct cli_outcome *outcome) {
+    json_key(json, "check");
+    if (outcome->found == NULL) {
+        json_null(json);
+        return;
+    }
+    json_open(json, '{');
+    json_put_string(json, "target", tq_target_name(options->target));
+    cli_json_findings(json, outcome->found);
+    json_close(json, '}');
+}
+
 void cli_json_report(const struct cli_options *options, const struct cli_outcome *outcome,
                      FILE *file) {
     const uint32_t format = cli_format(outcome->result);
@@ -151,8 +164,12 @@ void cli_json_report(const struct cli_options *options, const struct cli_outcome
     json_put_string(&json, "target", value_target_name(options->target));
     json_put_uint(&json, "data_sets", cli_data_sets(outcome->data, NULL));
     json_put_bool(&json, "dry_run", options->dry_run);
-    json_put_bool(&json, "changed", cli_totals(outcome->result).changed != 0);
+    json_put_bool(&json, "changed",
+                  cli_totals(outcome->result).changed != 0 ||
+                      cli_count_edits(outcome->result) != 0);
     json_put_bool(&json, "written", outcome->written);
+    cli_json_edits(&json, outcome->result);
+    json_check(&json, options, outcome);
     if (format == TQ_FORMAT_TFLITE)
         json_model(&json, outcome->result);
     else

@@ -127,7 +127,14 @@ struct word {
 static const struct word efforts[] = {
     {"fast", TQ_EFFORT_FAST}, {"normal", TQ_EFFORT_NORMAL}, {"best", TQ_EFFORT_BEST}, {NULL, 0}};
 static const struct word targets[] = {
-    {"xnnpack", TQ_TARGET_XNNPACK}, {"gpu", TQ_TARGET_GPU}, {NULL, 0}};
+    {"xnnpack", TQ_TARGET_XNNPACK},
+    {"gpu", TQ_TARGET_GPU},
+    {"litert", TQ_TARGET_LITERT},
+    {"nnapi", TQ_TARGET_NNAPI},
+    {"tflite-micro", TQ_TARGET_TFLITE_MICRO},
+    {"int8-only", TQ_TARGET_INT8_ONLY},
+    {NULL, 0},
+};
 
 static bool read_word(const struct word *words, const char *text, uint32_t *value) {
     for (; words->name != NULL; words++) {

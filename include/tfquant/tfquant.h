@@ -462,11 +462,18 @@ enum {
     TQ_EFFORT_BEST = 2,
 };
 
-/* What the result is to run on: it gets no encoding that this refuses, or is slower with.
- * Values are pinned. */
+/* What the result is to run on: it gets no encoding that this refuses, or is slower with. What a
+ * recipe asks for and the target does not take stays as it is: TQ_REASON_TARGET_REFUSES. What the
+ * model had from the start is mended by tq_rewrite(), if at all. Values are pinned. */
 enum {
     TQ_TARGET_XNNPACK = 0, /* LiteRT on a CPU, with its default delegate */
     TQ_TARGET_GPU = 1,     /* LiteRT's GPU delegates */
+    TQ_TARGET_LITERT = 2,  /* its builtin kernels, without a delegate */
+    TQ_TARGET_NNAPI = 3,   /* Android's NNAPI delegate: it unpacks nothing, and takes int8 filters
+                              of CONV_2D */
+    /* these take no small weights beside float arithmetic: */
+    TQ_TARGET_TFLITE_MICRO = 4, /* the runtime for microcontrollers */
+    TQ_TARGET_INT8_ONLY = 5,    /* accelerators that have nothing but int8 */
 };
 
 typedef struct tq_quantize_options {
@@ -760,6 +767,134 @@ TQ_API tq_status tq_get_output_comparison(const tq_verification *verification, u
 /* index from 0 to tq_verification_info.layers - 1, in the order in which the reference runs */
 TQ_API tq_status tq_get_layer_comparison(const tq_verification *verification, uint32_t index,
                                          tq_comparison *comparison);
+
+/* --------------------------------------------------------------- check -- */
+/*
+ * What will fail, or go wrong without a word, on a target: operators and versions that it does not
+ * have, shapes that do not fit, scales that break kernels, values that int8 can't hold. Ranges of
+ * activations it does not know, so it can't tell where static int8 would join ranges that are far
+ * apart (CONCATENATION): statistics of layers have those of what layers read only.
+ */
+typedef struct tq_findings tq_findings;
+
+/* Values are pinned. */
+enum {
+    TQ_SEVERITY_NOTE = 0,    /* it works; slower, or larger, than it could */
+    TQ_SEVERITY_WARNING = 1, /* it may fail, or be wrong, where this can't tell */
+    TQ_SEVERITY_ERROR = 2,   /* the target refuses it, or gives something else */
+};
+
+enum {
+    TQ_CHECK_GRAPH = 1u << 0, /* not the rules that read weights: quick, however large the file.
+                                 What tq_quantize() converts they pass over either way */
+};
+
+typedef struct tq_check_options {
+    uint32_t struct_size;
+    uint32_t target;     /* TQ_TARGET_... */
+    const char *runtime; /* "2.5": operator versions that this release of TensorFlow or LiteRT
+                            does not have are errors; NULL: any release */
+    uint32_t flags;      /* TQ_CHECK_... */
+    uint32_t reserved;   /* 0 */
+} tq_check_options;
+#define TQ_CHECK_OPTIONS_INIT                                                                      \
+    { sizeof(tq_check_options), TQ_TARGET_LITERT, NULL, 0, 0 }
+
+/* Indices are those of the model that was checked, and TQ_NO_INDEX where it is not about one. */
+typedef struct tq_finding {
+    uint32_t struct_size;
+    uint32_t severity; /* TQ_SEVERITY_... */
+    const char *rule;  /* "broadcast-to-shape"; see tq_get_rule_info() */
+    int32_t subgraph;
+    int32_t op;       /* as the runtime counts: "Node number 36" */
+    int32_t op_input; /* which of its inputs */
+    int32_t tensor;
+    int32_t builtin_code; /* of the operator */
+    const char *op_name;  /* "CONV_2D"; the custom code of a custom operator */
+    const char *tensor_name;
+    const char *message; /* what fails and where: a few sentences, no newline */
+    const char *cure;    /* the rewrite that cures it, "broadcast-to-tile"; "": none */
+    const char *path;    /* of the model in its bundle, as tq_member_info.path; "" */
+} tq_finding;
+
+/* A bundle is all its models. Findings come model by model, rule by rule, then in the order of
+ * operators, at most 4096 of a rule and a model. No findings is TQ_OK too. `options` may be NULL.
+ */
+TQ_API tq_status tq_check(const tq_model *model, const tq_check_options *options,
+                          tq_findings **findings, tq_error *error);
+/* May outlive the model. NULL is allowed. */
+TQ_API void tq_findings_free(tq_findings *findings);
+
+TQ_API uint32_t tq_findings_count(const tq_findings *findings);
+/* index from 0 to tq_findings_count() - 1 */
+TQ_API tq_status tq_get_finding(const tq_findings *findings, uint32_t index, tq_finding *finding);
+
+typedef struct tq_rule_info {
+    uint32_t struct_size;
+    uint32_t targets; /* bits 1 << TQ_TARGET_...: those that it is asked for */
+    const char *name;
+    const char *summary; /* one line */
+} tq_rule_info;
+
+/* The rules of tq_check(): index from 0 until TQ_ERR_INVALID_ARGUMENT. */
+TQ_API tq_status tq_get_rule_info(uint32_t index, tq_rule_info *info);
+
+/* "gpu"; "warning". Static strings; "unknown" for a value that is none. */
+TQ_API const char *tq_target_name(uint32_t target);
+TQ_API const char *tq_severity_name(uint32_t severity);
+
+/* ------------------------------------------------------------- rewrite -- */
+/*
+ * Graphs that compute the same, bit by bit, without what runtimes and delegates refuse or stumble
+ * over. Custom operators, bodies of control flow and composites stay as they are; inputs, outputs
+ * and signatures keep their names, types and shapes. Dimensions that shape_signature does not call
+ * dynamic are taken to be fixed: inputs can't be resized in them afterwards. What runs only when it
+ * is named may let the runtime choose kernels that sum in another order.
+ */
+typedef struct tq_rewrite_info {
+    uint32_t struct_size;
+    uint32_t is_default; /* 1: it runs when none is named */
+    const char *name;    /* "broadcast-to-tile" */
+    const char *summary; /* one line */
+} tq_rewrite_info;
+
+/* The rewrites, in the order in which they run: index from 0 until TQ_ERR_INVALID_ARGUMENT. */
+TQ_API tq_status tq_get_rewrite_info(uint32_t index, tq_rewrite_info *info);
+
+typedef struct tq_rewrite_options {
+    uint32_t struct_size;
+    uint32_t target;          /* TQ_TARGET_...: what replaces an operator, it has */
+    const char *const *names; /* only these; NULL: the default ones */
+    uint32_t n_names;
+    uint32_t reserved; /* 0 */
+} tq_rewrite_options;
+#define TQ_REWRITE_OPTIONS_INIT                                                                    \
+    { sizeof(tq_rewrite_options), TQ_TARGET_XNNPACK, NULL, 0, 0 }
+
+/* Gives a new model, of a bundle with every model in it rewritten, until none of the rewrites
+ * finds anything more to do. It can be inspected, saved and quantized, and rewritten again; weights
+ * stay in the file of `model`. Nothing to do is TQ_OK too: then saving gives what was loaded.
+ * `options` may be NULL. A name that is none: TQ_ERR_INVALID_ARGUMENT. */
+TQ_API tq_status tq_rewrite(const tq_model *model, const tq_rewrite_options *options,
+                            tq_model **rewritten, tq_error *error);
+
+/* What a rewrite did, with indices and names of the model that was rewritten; several edits may be
+ * about one operator. */
+typedef struct tq_edit_info {
+    uint32_t struct_size;
+    uint32_t subgraph;
+    int32_t op;          /* that was dropped, replaced or mended; TQ_NO_INDEX: a tensor */
+    int32_t tensor;      /* its output; TQ_NO_INDEX: none, or a tensor that a rewrite had made */
+    const char *rewrite; /* name */
+    const char *op_name; /* "BROADCAST_TO"; "" without operator */
+    const char *name;    /* of the tensor */
+} tq_edit_info;
+
+/* Edits of a model that tq_rewrite() made, or that was quantized from such a model; those of a
+ * bundle have the models in it. */
+TQ_API uint32_t tq_edit_count(const tq_model *model);
+/* index from 0 to tq_edit_count() - 1 */
+TQ_API tq_status tq_get_edit_info(const tq_model *model, uint32_t index, tq_edit_info *info);
 
 #ifdef __cplusplus
 }

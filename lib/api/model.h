@@ -5,23 +5,28 @@
 
 #include "container/container.h"
 #include "quantize/apply.h"
+#include "rewrite/rewriter.h"
 #include "tflite/layout.h"
 
-/* The file behind a model, shared by all models made from it: a .tflite, or a bundle of others. */
+/* The file behind a model, shared by all models made from it: a .tflite, or a bundle of others. A
+ * rewritten model has one of its own, whose graph is edited and borrows from the outer one. */
 typedef struct tqi_input tqi_input;
 struct tqi_input {
     _Atomic uint32_t references;
     tqi_heap own_heap; /* of the outermost file */
     tqi_heap *heap;
-    tqi_input *outer;  /* the bundle that this is a member of, or NULL */
+    tqi_input *outer;  /* the bundle that this is a member of, or what it was rewritten from */
     uint8_t *inflated; /* what `source` shows then; NULL: it was not deflated */
     const char *path;  /* from the outermost bundle; "" for that */
     tqi_source source;
     tqi_arena arena;
     tqi_kernels kernels;
     uint32_t cpu_flags;
-    uint32_t format;         /* TQ_FORMAT_... */
-    tqi_graph graph;         /* of a .tflite */
+    uint32_t format; /* TQ_FORMAT_... */
+    tqi_graph graph; /* of a .tflite */
+    bool is_rewritten;
+    tqi_edit *edits; /* of the last rewrite */
+    uint32_t n_edits;
     tqi_container container; /* of a bundle */
     char **paths;            /* of its members */
 };
@@ -64,6 +69,10 @@ bool tqi_model_changed(const tq_model *model);
 uint64_t tqi_size_within(const tq_model *model);
 
 tq_status tqi_model_create(tqi_input *input, tq_model **model, tq_error *error);
+/* An input over the same bytes, with no graph yet. Give the reference back by
+ * tqi_input_release(). */
+tq_status tqi_input_derive(tqi_input *from, tqi_input **derived, tq_error *error);
+void tqi_input_release(tqi_input *input);
 /* Makes the result from the plan, and the size of the file. */
 tq_status tqi_model_apply(tq_model *model, tq_error *error);
 

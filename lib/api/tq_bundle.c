@@ -5,8 +5,8 @@
 #include "base/checked.h"
 
 bool tqi_model_changed(const tq_model *model) {
-    if (!model->quantized || !tqi_is_bundle(model))
-        return model->quantized && model->result.changed;
+    if (!tqi_is_bundle(model))
+        return model->input->is_rewritten || (model->quantized && model->result.changed);
     for (uint32_t i = 0; i < model->input->container.n_members; i++)
         if (model->members[i] && tqi_model_changed(model->members[i]))
             return true;

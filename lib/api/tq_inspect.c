@@ -53,13 +53,12 @@ static void fill_blocks(const tqi_graph *graph, const tqi_subgraph *s, const tqi
     uint32_t details = tqi_get_table(view, t->old_quantization, TQI_QUANT_DETAILS);
     int32_t named[2];
     uint64_t count;
-    tqi_details_tensors(view, t, named);
+    tqi_details_tensors(view, s, t, named);
     if (!details || named[0] < 0 ||
         tqi_get_i8(view, t->old_quantization, TQI_QUANT_DETAILS_TYPE, 0) != TQI_DETAILS_BLOCKWISE)
         return;
-    int32_t scales = s->renumbered ? s->renumbered[named[0]] : named[0];
     int32_t block = tqi_get_i32(view, details, TQI_BLOCKWISE_BLOCK_SIZE, 0);
-    if (block <= 0 || !tqi_tensor_elements(&s->tensors[scales], &count) || count > UINT32_MAX)
+    if (block <= 0 || !tqi_tensor_elements(&s->tensors[named[0]], &count) || count > UINT32_MAX)
         return;
     info->scales = (uint32_t)count;
     info->block_size = (uint32_t)block;
@@ -87,7 +86,7 @@ tq_status tq_get_tensor_info(const tq_model *model, uint32_t subgraph, uint32_t 
         result.scales = t->quantization->count;
         result.channel_dim = t->quantization->dim;
         result.block_size = t->quantization->block;
-        result.scale = model->saved ? t->quantization->scale : NULL;
+        result.scale = model->saved || !model->quantized ? t->quantization->scale : NULL;
     } else if (t->old_quantization) {
         const tqi_view *view = &graph->view;
         tqi_vector scale = tqi_get_vector(view, t->old_quantization, TQI_QUANT_SCALE);

@@ -8,7 +8,7 @@
 /* Bundles within each other: more are made to keep readers busy. */
 enum { MAX_DEPTH = 4 };
 
-static void release_input(tqi_input *input) {
+void tqi_input_release(tqi_input *input) {
     while (input && atomic_fetch_sub(&input->references, 1) == 1) {
         tqi_input *outer = input->outer;
         uint64_t size = input->source.size;
@@ -45,7 +45,7 @@ void tq_model_free(tq_model *model) {
     tqi_arena_free(&model->edits);
     tqi_arena_free(&model->arena);
     tqi_free(input->heap, model, sizeof *model);
-    release_input(input);
+    tqi_input_release(input);
 }
 
 static tq_status create_input(const tq_load_options *given, tqi_input **out, uint64_t *max_output,
@@ -71,6 +71,24 @@ static tq_status create_input(const tq_load_options *given, tqi_input **out, uin
     tqi_kernels_init(&input->kernels, input->cpu_flags);
     *max_output = options.max_output;
     *out = input;
+    return TQ_OK;
+}
+
+tq_status tqi_input_derive(tqi_input *from, tqi_input **derived, tq_error *error) {
+    tqi_input *input = tqi_alloc(from->heap, sizeof *input);
+    if (!input)
+        return tqi_no_memory(from->heap, sizeof *input, error);
+    *input = (tqi_input){.heap = from->heap,
+                         .outer = from,
+                         .path = from->path,
+                         .kernels = from->kernels,
+                         .cpu_flags = from->cpu_flags,
+                         .format = from->format};
+    tqi_source_part(&input->source, &from->source, 0, from->source.size);
+    atomic_init(&input->references, 1);
+    atomic_fetch_add(&from->references, 1);
+    tqi_arena_init(&input->arena, input->heap);
+    *derived = input;
     return TQ_OK;
 }
 
@@ -168,7 +186,7 @@ static tq_status load_member(tqi_input *outer, uint32_t index, uint32_t format, 
     tqi_arena_init(&input->arena, input->heap);
     tq_status status = open_member(input, outer, index, error);
     if (status != TQ_OK) {
-        release_input(input);
+        tqi_input_release(input);
         return status;
     }
     return finish_load(input, format, depth + 1, max_output, model, error);
@@ -215,7 +233,7 @@ static tq_status finish_load(tqi_input *input, uint32_t format, uint32_t depth,
     tq_model *model = NULL;
     input->format = format;
     tq_status status = tqi_model_create(input, &model, error);
-    release_input(input);
+    tqi_input_release(input);
     if (status == TQ_OK)
         status = load_content(model, depth, max_output, error);
     if (status != TQ_OK) {
@@ -231,7 +249,7 @@ static tq_status load(tqi_input *input, uint64_t max_output, tq_model **model, t
     uint32_t format;
     tq_status status = tqi_container_detect(&input->source, &format, error);
     if (status != TQ_OK) {
-        release_input(input);
+        tqi_input_release(input);
         return status;
     }
     if (max_output == 0) {
@@ -251,7 +269,7 @@ static tq_status load_file(const char *path, const tq_load_options *options, tq_
     TQI_TRY(create_input(options, &input, &max_output, error));
     tq_status status = tqi_source_open(&input->source, path, error);
     if (status != TQ_OK) {
-        release_input(input);
+        tqi_input_release(input);
         return status;
     }
     return load(input, max_output, model, error);
@@ -292,7 +310,7 @@ static tq_status load_source(const tq_source *given, const tq_load_options *opti
     TQI_TRY(create_input(options, &input, &max_output, error));
     tq_status status = tqi_source_callback(&input->source, &user, input->heap, error);
     if (status != TQ_OK) {
-        release_input(input);
+        tqi_input_release(input);
         return status;
     }
     return load(input, max_output, model, error);

@@ -265,7 +265,7 @@ static tq_status read_options(const tq_quantize_options *given, tq_quantize_opti
     if (options->flags & ~(uint32_t)TQ_QUANTIZE_KEEP_STORAGE)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_quantize_options.flags has unknown bits");
-    if (options->effort > TQ_EFFORT_BEST || options->target > TQ_TARGET_GPU)
+    if (options->effort > TQ_EFFORT_BEST || options->target > TQ_TARGET_INT8_ONLY)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_quantize_options.effort or target is none");
     for (uint32_t i = 0; i < options->n_stats; i++)

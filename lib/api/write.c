@@ -78,7 +78,7 @@ static tq_status sum(tq_model *member, const tqi_write_options *options, tq_erro
 }
 
 static tq_status prepare(tq_model *model, const tqi_write_options *options, tq_error *error) {
-    if (!tqi_is_bundle(model) || !model->quantized)
+    if (!tqi_is_bundle(model) || !tqi_model_changed(model))
         return TQ_OK;
     span s = {options, 0, model->file_size, false};
     tqi_write_options quiet = within(&s);

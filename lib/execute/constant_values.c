@@ -138,7 +138,7 @@ static void shorten_scales(loading *l) {
 
 static tq_status find_block_scales(loading *l, tq_error *error) {
     int32_t named[2];
-    tqi_details_tensors(&l->graph->view, l->tensor, named);
+    tqi_details_tensors(&l->graph->view, &l->graph->subgraphs[l->subgraph], l->tensor, named);
     uint32_t details =
         tqi_get_table(&l->graph->view, l->tensor->old_quantization, TQI_QUANT_DETAILS);
     int8_t kind =

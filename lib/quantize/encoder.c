@@ -51,13 +51,18 @@ static void quantize(const tqi_encoder *e, const void *x, int8_t *q, uint64_t n,
 tq_status tqi_encoder_fetch(const tqi_encoder *e, uint64_t at, uint64_t n, void *scratch,
                             const uint8_t **x, tq_error *error) {
     size_t size = width(e->from_type);
+    if (e->from.kind == TQI_CONTENT_MEMORY) {
+        *x = (const uint8_t *)e->from.memory + at * size;
+        return TQ_OK;
+    }
     return tqi_source_fetch(e->source, e->from.offset + at * size, (size_t)(n * size), scratch, x,
                             error);
 }
 
 void tqi_encoder_done(const tqi_encoder *e, uint64_t at, uint64_t n) {
     size_t size = width(e->from_type);
-    tqi_source_done(e->source, e->from.offset + at * size, (size_t)(n * size));
+    if (e->from.kind == TQI_CONTENT_FILE)
+        tqi_source_done(e->source, e->from.offset + at * size, (size_t)(n * size));
 }
 
 void tqi_encoder_range(const tqi_encoder *e, uint32_t index, uint64_t *at, uint64_t *n) {

@@ -50,7 +50,8 @@ static bool is_allowed(const tqi_policy *p, const tqi_item *item, tqi_form form)
         return item->takes_blocks;
     if (item->is_dynamic)
         return false;
-    return form == TQI_FORM_FLOAT16 || (c->stored_type == TQI_TYPE_FLOAT32 && !c->sparse);
+    bool is_plain = c->stored_type == TQI_TYPE_FLOAT32 && !c->sparse;
+    return form == TQI_FORM_FLOAT16 ? p->plan->takes_float16 || !is_plain : is_plain;
 }
 
 static double error_of(const tqi_policy *p, const tqi_item *item, tqi_form form) {

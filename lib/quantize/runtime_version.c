@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "tflite/builtins.h"
 
 /* As the converter writes it: text in 16 bytes, padded with NUL. */
 enum { TEXT_SIZE = 16 };
@@ -13,8 +14,8 @@ typedef struct release {
     uint32_t major, minor, patch;
 } release;
 
-/* The first release with an operator's version, for those that quantization asks for. Read from
- * LiteRT's table of runtime versions (November 2026). */
+/* The first release with an operator's version, for those that quantization and rewrites ask for.
+ * Read from LiteRT's table of runtime versions (November 2026). */
 static const struct {
     int32_t builtin, version;
     release release;
@@ -25,7 +26,8 @@ static const struct {
     {TQI_OP_EMBEDDING_LOOKUP, 4, {2, 18, 0}}, {TQI_OP_FULLY_CONNECTED, 12, {2, 17, 0}},
     {TQI_OP_EMBEDDING_LOOKUP, 5, {2, 21, 0}}, {TQI_OP_FULLY_CONNECTED, 14, {2, 21, 0}},
     {TQI_OP_TRANSPOSE_CONV, 2, {2, 2, 0}},    {TQI_OP_TRANSPOSE_CONV, 3, {2, 3, 0}},
-    {TQI_OP_TRANSPOSE_CONV, 4, {2, 13, 0}},
+    {TQI_OP_TRANSPOSE_CONV, 4, {2, 13, 0}},   {TQI_BUILTIN_MUL, 2, {1, 14, 0}},
+    {TQI_BUILTIN_TILE, 3, {2, 8, 0}},         {TQI_BUILTIN_TRANSPOSE, 2, {1, 14, 0}},
 };
 
 static bool is_older(release a, release b) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tflite/op_facts.h"
+#include "tflite/op_support.h"
 
 /* Unpacking a constant that is not quantized is worth its bytes up to this size: it saves an
  * operator and two tensors. Beyond, float16 and sparse forms stay. */
@@ -65,26 +66,54 @@ typedef struct demand {
     bool weight, bias, other, custom; /* kinds of uses */
     bool conflict;                    /* weights of different dimensions or modes */
     bool refused;                     /* by the runtime */
-    bool elsewhere;                   /* another form was taken for the target's sake */
+    bool elsewhere;                   /* another form, or none, for the target's sake */
 } demand;
+
+/* The target takes a weight of this operator, or a constant that it unpacks, in this form. */
+static bool takes(const planner *p, const tqi_subgraph *s, const tqi_operator *op, tqi_mode mode) {
+    int32_t builtin = tqi_builtin(p->graph, op), version = 0;
+    switch (mode) {
+    case TQI_MODE_WEIGHT_ONLY:
+        return tqi_target_takes(p->target, builtin, 0, TQI_WEIGHT_CHANNELS_UNPACKED);
+    case TQI_MODE_FLOAT16:
+        return tqi_target_takes(p->target, builtin, 0, TQI_WEIGHT_HALF_UNPACKED);
+    case TQI_MODE_DYNAMIC:
+        version = tqi_hybrid_version(p->graph, s, op);
+        break;
+    case TQI_MODE_DYNAMIC_INT4:
+        version = tqi_int4_blocks_version(p->graph, op);
+        break;
+    default:
+        return true;
+    }
+    return tqi_target_takes(p->target, builtin, version, TQI_WEIGHT_DIRECT);
+}
 
 /* GPU delegates (LiteRT f6745779, August 2026) take no DEQUANTIZE by channel (version 5); int8
  * filters of convolutions they take directly, and unpack them. FULLY_CONNECTED with either form
  * fails in ML Drift (LiteRT#9277, LiteRT#9523), and what is left they all take as float16. */
-static tqi_mode mode_for_gpu(const planner *p, const tqi_subgraph *s, const tqi_operator *op,
-                             tqi_mode mode) {
+static tqi_mode mode_for_gpu(const planner *p, const tqi_subgraph *s, const tqi_operator *op) {
     int32_t builtin = tqi_builtin(p->graph, op);
-    if (mode == TQI_MODE_COPY || mode == TQI_MODE_FLOAT16)
-        return mode;
     bool convolution = builtin == TQI_OP_CONV_2D || builtin == TQI_OP_DEPTHWISE_CONV_2D;
-    return convolution && tqi_runs_hybrid(p->graph, s, op) ? TQI_MODE_DYNAMIC : TQI_MODE_FLOAT16;
+    return convolution && tqi_runs_hybrid(p->graph, s, op) && takes(p, s, op, TQI_MODE_DYNAMIC)
+               ? TQI_MODE_DYNAMIC
+               : TQI_MODE_FLOAT16;
+}
+
+/* What becomes of a weight there; COPY: the target takes none of it. */
+static tqi_mode mode_for_target(const planner *p, const tqi_subgraph *s, const tqi_operator *op,
+                                tqi_mode wanted) {
+    if (p->target == TQ_TARGET_GPU && wanted != TQI_MODE_COPY && wanted != TQI_MODE_FLOAT16)
+        return mode_for_gpu(p, s, op);
+    return takes(p, s, op, wanted) ? wanted : TQI_MODE_COPY;
 }
 
 static void add_weight(const planner *p, const tqi_subgraph *s, const tqi_operator *op,
                        uint32_t input, demand *d) {
     tqi_mode wanted = tqi_recipe_mode(p->recipe, tqi_builtin(p->graph, op));
-    tqi_mode mode = p->target == TQ_TARGET_GPU ? mode_for_gpu(p, s, op, wanted) : wanted;
-    d->elsewhere = d->elsewhere || (mode != wanted && mode == TQI_MODE_FLOAT16);
+    tqi_mode mode = mode_for_target(p, s, op, wanted);
+    d->elsewhere =
+        d->elsewhere || (mode != wanted && (mode == TQI_MODE_FLOAT16 || mode == TQI_MODE_COPY));
     int32_t dim = tqi_channel_dim(p->graph, s, op, input);
     if (d->weight && (mode != d->mode || dim != d->channel_dim))
         d->conflict = true;
@@ -97,6 +126,15 @@ static void add_weight(const planner *p, const tqi_subgraph *s, const tqi_operat
         d->refused = true;
     if (dim < 0 && mode != TQI_MODE_FLOAT16)
         d->refused = true;
+}
+
+/* What is no weight becomes float16 or nothing. */
+static void add_other(const planner *p, const tqi_subgraph *s, const tqi_operator *op, demand *d) {
+    tqi_mode wanted = tqi_recipe_mode(p->recipe, tqi_builtin(p->graph, op));
+    if (d->weight)
+        return;
+    d->mode = wanted == TQI_MODE_FLOAT16 && !takes(p, s, op, wanted) ? TQI_MODE_COPY : wanted;
+    d->elsewhere = d->elsewhere || d->mode != wanted;
 }
 
 static demand find_demand(const planner *p, const tqi_constant *c) {
@@ -114,8 +152,7 @@ static demand find_demand(const planner *p, const tqi_constant *c) {
         else {
             d.bias = d.bias || role == TQI_ROLE_BIAS;
             d.other = d.other || role == TQI_ROLE_OTHER;
-            if (!d.weight)
-                d.mode = tqi_recipe_mode(p->recipe, builtin);
+            add_other(p, s, op, &d);
         }
     }
     return d;
@@ -183,8 +220,9 @@ static tqi_decision decide_integers(const planner *p, const tqi_constant *c, con
                          : c->elements + sizeof(float) * channels(p->graph, c, d->channel_dim);
     uint64_t as_float16 = c->stored_type == TQI_TYPE_FLOAT16 ? c->bytes : 2 * c->elements;
     if (p->recipe->mixes && dense + CHANNEL_BYTES >= as_float16)
-        return c->stored_type == TQI_TYPE_FLOAT16 || c->sparse ? leave(p, c, TQ_REASON_NOT_SMALLER)
-                                                               : decide_float16(p, c, d);
+        return c->stored_type == TQI_TYPE_FLOAT16 || c->sparse || !p->plan->takes_float16
+                   ? leave(p, c, TQ_REASON_NOT_SMALLER)
+                   : decide_float16(p, c, d);
     if (p->recipe->mixes && c->dequantize < 0 && !c->sparse &&
         dense + DEQUANTIZE_BYTES + strlen(tensor_of(p->graph, c)->name) >= c->bytes)
         return leave(p, c, TQ_REASON_NOT_SMALLER);
@@ -215,9 +253,10 @@ static tqi_decision decide(const planner *p, const tqi_constant *c) {
         return keep(TQ_REASON_UNUSED);
     demand d = find_demand(p, c);
     if (d.mode == TQI_MODE_COPY)
-        return keep(d.weight || d.other ? TQ_REASON_NOT_COVERED
-                    : d.custom          ? TQ_REASON_CUSTOM_OPERATOR
-                                        : TQ_REASON_BIAS);
+        return keep(d.elsewhere           ? TQ_REASON_TARGET_REFUSES
+                    : d.weight || d.other ? TQ_REASON_NOT_COVERED
+                    : d.custom            ? TQ_REASON_CUSTOM_OPERATOR
+                                          : TQ_REASON_BIAS);
     if (d.mode == TQI_MODE_FLOAT16) {
         tqi_decision decision = decide_float16(p, c, &d);
         if (d.elsewhere &&
@@ -253,6 +292,7 @@ tq_status tqi_plan_make(tqi_plan *plan, const tqi_graph *graph, const tq_recipe 
     planner p = {graph, recipe, target, plan, NULL};
     TQI_TRY(tqi_find_constants(graph, arena, &plan->constants, error));
     TQI_TRY(find_composites(&p, arena, error));
+    plan->takes_float16 = tqi_target_takes(target, TQI_OP_DEQUANTIZE, 0, TQI_WEIGHT_HALF_UNPACKED);
     TQI_NEW(arena, &plan->decisions, plan->constants.count, error);
     bool copies = tqi_recipe_copies(recipe);
     for (uint32_t i = 0; i < plan->constants.count; i++)

@@ -25,6 +25,7 @@ typedef struct tqi_decision {
 typedef struct tqi_plan {
     tqi_constants constants;
     tqi_decision *decisions; /* by constant */
+    bool takes_float16;      /* the target unpacks it */
 } tqi_plan;
 
 /* `target`: TQ_TARGET_... */

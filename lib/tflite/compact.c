@@ -8,9 +8,7 @@
 
 /* Old operators keep their order; each new one comes before its anchor. */
 static tq_status order_operators(tqi_graph *graph, tqi_subgraph *s, tq_error *error) {
-    uint32_t n_old = 0;
-    while (n_old < s->n_operators && s->operators[n_old].source)
-        n_old++;
+    uint32_t n_old = s->n_old;
     uint32_t *start = NULL;
     tqi_operator *ordered = NULL;
     TQI_NEW(graph->arena, &start, (uint64_t)n_old + 2, error);
@@ -27,7 +25,7 @@ static tq_status order_operators(tqi_graph *graph, tqi_subgraph *s, tq_error *er
     for (uint32_t i = 0; i < n_old; i++)
         if (!s->operators[i].removed)
             ordered[start[i]++] = s->operators[i];
-    s->n_operators = start[n_old];
+    s->n_operators = s->n_old = start[n_old];
     s->operators = ordered;
     return TQ_OK;
 }
@@ -38,6 +36,21 @@ static void renumber(const int32_t *map, int32_t *list, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         if (list[i] >= 0)
             list[i] = map[list[i]];
+}
+
+/* The source's indices lead to where those tensors are now. */
+static tq_status follow_source(const tqi_graph *graph, tqi_subgraph *s, int32_t *map,
+                               tq_error *error) {
+    tqi_vector tensors = tqi_get_vector(&graph->view, s->source, TQI_SUBGRAPH_TENSORS);
+    if (!s->renumbered) {
+        s->renumbered = map;
+        return TQ_OK;
+    }
+    const int32_t *before = s->renumbered;
+    TQI_NEW(graph->arena, &s->renumbered, tensors.count, error);
+    for (uint32_t i = 0; i < tensors.count; i++)
+        s->renumbered[i] = before[i] >= 0 ? map[before[i]] : -1;
+    return TQ_OK;
 }
 
 static tq_status renumber_tensors(tqi_graph *graph, tqi_subgraph *s, tq_error *error) {
@@ -58,7 +71,7 @@ static tq_status renumber_tensors(tqi_graph *graph, tqi_subgraph *s, tq_error *e
         if (s->tensors[i].quantization && s->tensors[i].quantization->block)
             renumber(map, &s->tensors[i].quantization->scales, 1);
     s->n_tensors = (uint32_t)n;
-    s->renumbered = map;
+    TQI_TRY(follow_source(graph, s, map, error));
     renumber(map, s->inputs, s->n_inputs);
     renumber(map, s->outputs, s->n_outputs);
     for (uint32_t i = 0; i < s->n_operators; i++) {
@@ -205,12 +218,13 @@ tq_status tqi_equal_buffers(const tqi_graph *graph, uint32_t *same, tq_error *er
 
 static tq_status legacy_metadata(tqi_graph *graph, bool *used, tq_error *error) {
     tqi_vector list = tqi_get_vector(&graph->view, graph->root, TQI_MODEL_METADATA_BUFFER);
+    const int32_t *before = graph->legacy_metadata; /* of an earlier round of edits */
     if (list.count == 0)
         return TQ_OK;
     TQI_NEW(graph->arena, &graph->legacy_metadata, list.count, error);
     graph->n_legacy_metadata = list.count;
     for (uint32_t i = 0; i < list.count; i++) {
-        int32_t buffer = tqi_load_i32(graph->view.data + list.at + 4 * i);
+        int32_t buffer = before ? before[i] : tqi_load_i32(graph->view.data + list.at + 4 * i);
         graph->legacy_metadata[i] = buffer;
         if (buffer >= 0 && (uint32_t)buffer < graph->n_buffers)
             used[buffer] = true;

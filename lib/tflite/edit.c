@@ -42,9 +42,10 @@ tq_status tqi_graph_clone(tqi_graph *copy, const tqi_graph *graph, tqi_arena *ar
         TQI_TRY(copy_list(arena, &s->inputs, s->n_inputs, error));
         TQI_TRY(copy_list(arena, &s->outputs, s->n_outputs, error));
         s->tensor_capacity = s->n_tensors;
-        s->operator_capacity = s->n_operators;
+        s->operator_capacity = s->n_old = s->n_operators;
         for (uint32_t j = 0; j < s->n_operators; j++) {
             tqi_operator *op = &s->operators[j];
+            op->origin = j;
             TQI_TRY(copy_list(arena, &op->inputs, op->n_inputs, error));
             TQI_TRY(copy_list(arena, &op->outputs, op->n_outputs, error));
             TQI_TRY(copy_list(arena, &op->intermediates, op->n_intermediates, error));
@@ -107,19 +108,39 @@ tq_status tqi_raise_version(tqi_graph *graph, tqi_operator *op, int32_t version,
     return find_opcode(graph, code->builtin, version, &op->opcode, error);
 }
 
-tq_status tqi_add_operator(tqi_graph *graph, uint32_t subgraph, int32_t builtin, int32_t version,
-                           uint32_t before, int32_t input, int32_t output, tq_error *error) {
+tq_status tqi_insert_operator(tqi_graph *graph, uint32_t subgraph, const tqi_new_operator *op,
+                              uint32_t *index, tq_error *error) {
     tqi_subgraph *s = &graph->subgraphs[subgraph];
-    tqi_operator op = {.n_inputs = 1, .n_outputs = 1, .before = before};
+    tqi_operator made = {.n_inputs = op->n_inputs,
+                         .n_outputs = 1,
+                         .before = op->before,
+                         .origin = op->origin,
+                         .options_type = op->options_type,
+                         .new_shape = op->new_shape,
+                         .n_new_shape = op->n_new_shape};
     int32_t *ends = NULL;
-    TQI_NEW(graph->arena, &ends, 2, error);
-    ends[0] = input;
-    ends[1] = output;
-    op.inputs = &ends[0];
-    op.outputs = &ends[1];
-    TQI_TRY(find_opcode(graph, builtin, version, &op.opcode, error));
+    TQI_NEW(graph->arena, &ends, (uint64_t)op->n_inputs + 1, error);
+    ends[0] = op->output;
+    memcpy(ends + 1, op->inputs, op->n_inputs * sizeof *ends);
+    made.outputs = ends;
+    made.inputs = ends + 1;
+    TQI_TRY(find_opcode(graph, op->builtin, op->version, &made.opcode, error));
     TQI_TRY(make_room(graph->arena, &s->operators, s->n_operators, &s->operator_capacity,
                       sizeof *s->operators, error));
-    s->operators[s->n_operators++] = op;
+    *index = s->n_operators;
+    s->operators[s->n_operators++] = made;
     return TQ_OK;
+}
+
+tq_status tqi_add_operator(tqi_graph *graph, uint32_t subgraph, int32_t builtin, int32_t version,
+                           uint32_t before, int32_t input, int32_t output, tq_error *error) {
+    const tqi_new_operator op = {.builtin = builtin,
+                                 .version = version,
+                                 .before = before,
+                                 .origin = before,
+                                 .inputs = &input,
+                                 .n_inputs = 1,
+                                 .output = output};
+    uint32_t index;
+    return tqi_insert_operator(graph, subgraph, &op, &index, error);
 }

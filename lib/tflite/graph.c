@@ -131,7 +131,8 @@ static tq_status load_tensor(tqi_graph *graph, int32_t subgraph, int32_t index, 
     return TQ_OK;
 }
 
-void tqi_details_tensors(const tqi_view *view, const tqi_tensor *tensor, int32_t named[2]) {
+void tqi_details_tensors(const tqi_view *view, const tqi_subgraph *subgraph,
+                         const tqi_tensor *tensor, int32_t named[2]) {
     named[0] = named[1] = -1;
     if (!tensor->old_quantization ||
         tqi_get_i8(view, tensor->old_quantization, TQI_QUANT_DETAILS_TYPE, 0) <= TQI_DETAILS_CUSTOM)
@@ -140,15 +141,15 @@ void tqi_details_tensors(const tqi_view *view, const tqi_tensor *tensor, int32_t
     if (!details)
         return;
     /* the fields have the same ids in both */
-    named[0] = tqi_get_i32(view, details, TQI_BLOCKWISE_SCALES, 0);
-    named[1] = tqi_get_i32(view, details, TQI_BLOCKWISE_ZERO_POINTS, 0);
+    named[0] = tqi_index_now(subgraph, tqi_get_i32(view, details, TQI_BLOCKWISE_SCALES, 0));
+    named[1] = tqi_index_now(subgraph, tqi_get_i32(view, details, TQI_BLOCKWISE_ZERO_POINTS, 0));
 }
 
 static tq_status check_details(const tqi_graph *graph, int32_t subgraph, int32_t index,
                                tq_error *error) {
     const tqi_subgraph *s = &graph->subgraphs[subgraph];
     int32_t named[2];
-    tqi_details_tensors(&graph->view, &s->tensors[index], named);
+    tqi_details_tensors(&graph->view, s, &s->tensors[index], named);
     for (int i = 0; i < 2; i++)
         if (named[i] < -1 || (named[i] >= 0 && (uint32_t)named[i] >= s->n_tensors))
             return bad(error, subgraph, TQ_NO_INDEX, index, s->tensors[index].old_quantization,

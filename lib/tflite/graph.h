@@ -40,6 +40,10 @@ typedef struct tqi_operator {
     int32_t *inputs, *outputs, *intermediates; /* -1: left out */
     uint32_t n_inputs, n_outputs, n_intermediates;
     uint32_t before; /* a new operator runs before this one */
+    uint32_t origin; /* in a clone: index in what was cloned; new: of the operator it stands for */
+    uint8_t options_type; /* of a new operator: member of BuiltinOptions, with defaults but for */
+    const int32_t *new_shape; /* that of RESHAPE */
+    uint32_t n_new_shape;
     bool removed;
 } tqi_operator;
 
@@ -51,6 +55,7 @@ typedef struct tqi_subgraph {
     int32_t *inputs, *outputs;
     uint32_t n_tensors, n_operators, n_inputs, n_outputs;
     uint32_t tensor_capacity, operator_capacity;
+    uint32_t n_old;      /* in a clone: operators that were there before */
     int32_t *renumbered; /* by index in the source: index now, -1 if removed; NULL: as it was */
 } tqi_subgraph;
 
@@ -126,7 +131,13 @@ enum { TQI_DETAILS_CUSTOM = 1, TQI_DETAILS_BLOCKWISE = 2 };
 
 /* Blockwise and multi-axis quantization names the tensors of its scales and zero points by index:
  * named[0] and named[1], or -1. */
-void tqi_details_tensors(const tqi_view *view, const tqi_tensor *tensor, int32_t named[2]);
+void tqi_details_tensors(const tqi_view *view, const tqi_subgraph *subgraph,
+                         const tqi_tensor *tensor, int32_t named[2]);
+
+/* A tensor by its index in the source: its index now, or -1. */
+static inline int32_t tqi_index_now(const tqi_subgraph *subgraph, int32_t index) {
+    return index >= 0 && subgraph->renumbered ? subgraph->renumbered[index] : index;
+}
 
 static inline const tqi_content *tqi_tensor_content(const tqi_graph *graph,
                                                     const tqi_tensor *tensor) {

@@ -103,7 +103,7 @@ static void emit_new_quantization(tqi_head *head, uint32_t slot, const tqi_quant
 static void renumber_scalar(tqi_record *record, uint32_t field, const tqi_subgraph *subgraph) {
     int32_t old = tqi_get_i32(record->view, record->source, field, 0);
     if (old >= 0 && tqi_record_has(record, field))
-        tqi_record_scalar(record, field, (uint32_t)subgraph->renumbered[old], 0);
+        tqi_record_scalar(record, field, (uint32_t)tqi_index_now(subgraph, old), 0);
 }
 
 /* Blockwise and multi-axis details name the tensors of their scales by index. */
@@ -155,7 +155,8 @@ static uint32_t emit_tensor(tqi_head *head, const void *context, uint32_t i) {
         if (tensor->name[0])
             tqi_record_string(&record, TQI_TENSOR_NAME, tensor->name);
     }
-    bool renumber = subgraph->renumbered && tensor->old_quantization;
+    /* a new tensor may have that of another one */
+    bool renumber = tensor->old_quantization && (subgraph->renumbered || !tensor->source);
     if (tensor->quantization || renumber)
         tqi_record_later(&record, TQI_TENSOR_QUANTIZATION);
     uint32_t at = tqi_emit_record(&head->emitter, &record);
@@ -189,6 +190,16 @@ static void emit_dispatch_options(tqi_head *head, uint32_t slot, const tqi_dispa
     slots->bytecode_offset = dispatch->offset;
 }
 
+static void emit_new_options(tqi_head *head, uint32_t slot, const tqi_operator *op) {
+    enum { NEW_SHAPE = 0 };
+    tqi_record record;
+    tqi_record_begin(&record, tqi_builtin_options.fields[op->options_type - 1].table,
+                     &head->graph->view, 0);
+    if (op->n_new_shape > 0)
+        tqi_record_vector(&record, NEW_SHAPE, op->new_shape, op->n_new_shape);
+    tqi_emit_link(&head->emitter, slot, tqi_emit_record(&head->emitter, &record));
+}
+
 static uint32_t emit_operator(tqi_head *head, const void *context, uint32_t i) {
     const tqi_operator *op = &((const tqi_subgraph *)context)->operators[i];
     const tqi_view *view = &head->graph->view;
@@ -204,8 +215,14 @@ static uint32_t emit_operator(tqi_head *head, const void *context, uint32_t i) {
     bool dispatches = tqi_dispatch_find(head->graph, op, &dispatch);
     if (dispatches)
         tqi_record_later(&record, TQI_OPERATOR_CUSTOM_OPTIONS);
+    if (op->options_type) {
+        tqi_record_scalar(&record, TQI_OPERATOR_BUILTIN_OPTIONS_TYPE, op->options_type, 0);
+        tqi_record_later(&record, TQI_OPERATOR_BUILTIN_OPTIONS);
+    }
     uint32_t at = tqi_emit_record(&head->emitter, &record);
 
+    if (op->options_type)
+        emit_new_options(head, record.slot[TQI_OPERATOR_BUILTIN_OPTIONS], op);
     tqi_operator_slots slots = {0};
     if (dispatches)
         emit_dispatch_options(head, record.slot[TQI_OPERATOR_CUSTOM_OPTIONS], &dispatch, &slots);

@@ -14,9 +14,13 @@ static void mark_signatures(const tqi_graph *graph, uint32_t subgraph, bool *bou
             continue;
         for (uint32_t field = TQI_SIGNATURE_INPUTS; field <= TQI_SIGNATURE_OUTPUTS; field++) {
             tqi_vector map = tqi_get_vector(&graph->view, signature->source, field);
-            for (uint32_t j = 0; j < map.count; j++)
-                boundary[tqi_get_u32(&graph->view, tqi_element(&graph->view, map, j),
-                                     TQI_MAP_TENSOR_INDEX, 0)] = true;
+            for (uint32_t j = 0; j < map.count; j++) {
+                uint32_t entry = tqi_element(&graph->view, map, j);
+                int32_t tensor =
+                    tqi_index_now(&graph->subgraphs[subgraph],
+                                  tqi_get_i32(&graph->view, entry, TQI_MAP_TENSOR_INDEX, 0));
+                mark(boundary, &tensor, 1);
+            }
         }
     }
 }
@@ -55,7 +59,7 @@ tq_status tqi_find_uses(const tqi_graph *graph, uint32_t subgraph, tqi_arena *ar
     mark(uses->boundary, s->outputs, s->n_outputs);
     for (uint32_t i = 0; i < s->n_tensors; i++) {
         int32_t named[2];
-        tqi_details_tensors(&graph->view, &s->tensors[i], named);
+        tqi_details_tensors(&graph->view, s, &s->tensors[i], named);
         mark(uses->boundary, named, 2);
     }
     mark_signatures(graph, subgraph, uses->boundary);

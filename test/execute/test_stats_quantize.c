@@ -158,7 +158,7 @@ static void options_that_make_no_sense(void **state) {
     cases[4].min_snr_db = 30;
     cases[4].target_size = 1000;
     cases[5].effort = 3;
-    cases[6].target = 2;
+    cases[6].target = TQ_TARGET_INT8_ONLY + 1;
     cases[7].flags = 1u << 20;
     for (uint32_t i = 0; i < COUNT(cases); i++) {
         tq_model *result;

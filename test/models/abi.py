@@ -78,6 +78,21 @@ Totals = struct(
 SaveOptions = struct(
     "SaveOptions", ("flags", u32), ("runner", c.POINTER(Runner)), ("progress", PROGRESS), ("progress_opaque", c.c_void_p)
 )
+CheckOptions = struct("CheckOptions", ("target", u32), ("runtime", c.c_char_p), ("flags", u32), ("reserved", u32))
+Finding = struct(
+    "Finding", ("severity", u32), ("rule", c.c_char_p), ("subgraph", i32), ("op", i32), ("op_input", i32), ("tensor", i32),
+    ("builtin_code", i32), ("op_name", c.c_char_p), ("tensor_name", c.c_char_p), ("message", c.c_char_p),
+    ("cure", c.c_char_p), ("path", c.c_char_p),
+)
+RuleInfo = struct("RuleInfo", ("targets", u32), ("name", c.c_char_p), ("summary", c.c_char_p))
+RewriteInfo = struct("RewriteInfo", ("is_default", u32), ("name", c.c_char_p), ("summary", c.c_char_p))
+RewriteOptions = struct(
+    "RewriteOptions", ("target", u32), ("names", c.POINTER(c.c_char_p)), ("n_names", u32), ("reserved", u32)
+)
+EditInfo = struct(
+    "EditInfo", ("subgraph", u32), ("op", i32), ("tensor", i32), ("rewrite", c.c_char_p), ("op_name", c.c_char_p),
+    ("name", c.c_char_p),
+)
 
 Array = type(
     "Array", (c.Structure,),
@@ -152,6 +167,17 @@ FUNCTIONS = {
     "tq_get_verification_info": (i32, P, P),
     "tq_get_output_comparison": (i32, P, u32, P),
     "tq_get_layer_comparison": (i32, P, u32, P),
+    "tq_check": (i32, P, P, OUT, E),
+    "tq_findings_free": (None, P),
+    "tq_findings_count": (u32, P),
+    "tq_get_finding": (i32, P, u32, P),
+    "tq_get_rule_info": (i32, u32, P),
+    "tq_target_name": (c.c_char_p, u32),
+    "tq_severity_name": (c.c_char_p, u32),
+    "tq_get_rewrite_info": (i32, u32, P),
+    "tq_rewrite": (i32, P, P, OUT, E),
+    "tq_edit_count": (u32, P),
+    "tq_get_edit_info": (i32, P, u32, P),
 }
 OK, INVALID_ARGUMENT, OUT_OF_MEMORY, MEMORY_LIMIT, CANCELLED, UNSUPPORTED = 0, 1, 2, 3, 4, 22
 ERR_OPEN, ERR_READ, ERR_WRITE, ERR_EXISTS, ERR_SAME_FILE = 10, 11, 12, 13, 14

@@ -106,6 +106,10 @@ def test_struct_sizes_match_a_c_compiler(tmp_path):
         "tq_report_totals": abi.Totals, "tq_save_options": abi.SaveOptions, "tq_member_info": abi.MemberInfo,
         "tq_member_recipe": abi.MemberRecipe, "tq_array": abi.Array, "tq_verify_options": abi.VerifyOptions,
         "tq_verification_info": abi.VerificationInfo, "tq_comparison": abi.Comparison,
+        "tq_check_options": abi.CheckOptions, "tq_finding": abi.Finding,
+        "tq_rule_info": abi.RuleInfo,
+        "tq_member_recipe": abi.MemberRecipe, "tq_rewrite_info": abi.RewriteInfo,
+        "tq_rewrite_options": abi.RewriteOptions, "tq_edit_info": abi.EditInfo,
         "tq_stats_options": abi.StatsOptions, "tq_stats_info": abi.StatsInfo,
     }
     lines = "".join(f'printf("%zu\\n", sizeof({n}));' for n in names)
@@ -538,6 +542,29 @@ def test_verify(session):
     assert 20 < output.snr_db < 60 and output.sets > 0 and layer.op_name == b"CONV_2D"
     assert lib.tq_get_layer_comparison(handle, info.layers, c.byref(layer)) == abi.INVALID_ARGUMENT
     lib.tq_verification_free(handle)
+
+
+def test_rewrite(lib, session):
+    """From Python: the edits are told, and the result is a model like any other."""
+    import rewrite_models
+
+    _, model = session.load(rewrite_models.joined("f32"))
+    names = (c.c_char_p * 1)(b"broadcast-to-tile")
+    for options, count in ((None, 1), (abi.RewriteOptions(names=names, n_names=1), 1), (abi.RewriteOptions(names=names), 0)):
+        handle, edit = c.c_void_p(), abi.EditInfo()
+        chosen = c.byref(options) if options else None
+        assert lib.tq_rewrite(model, chosen, c.byref(handle), c.byref(session.error)) == abi.OK
+        session.take(abi.OK, handle)
+        assert lib.tq_edit_count(handle) == count
+        if count:
+            assert lib.tq_get_edit_info(handle, 0, c.byref(edit)) == abi.OK
+            assert (edit.rewrite, edit.op_name, edit.op, edit.name) == (b"broadcast-to-tile", b"BROADCAST_TO", 0, b"wide")
+        assert lib.tq_get_edit_info(handle, count, c.byref(edit)) == abi.INVALID_ARGUMENT
+        status, raw = session.save(handle)
+        assert status == abi.OK and schema.Model(raw).op_name(schema.Model(raw).t.subgraphs[0].operators[0]) == ("TILE" if count else "BROADCAST_TO")
+        assert session.quantize(handle)[0] == abi.OK
+    assert lib.tq_rewrite(model, c.byref(abi.RewriteOptions(names=(c.c_char_p * 1)(b"x"), n_names=1)), c.byref(c.c_void_p()), c.byref(session.error)) == abi.INVALID_ARGUMENT
+    assert b"'x'" in session.error.message
 
 
 # --- statistics ---

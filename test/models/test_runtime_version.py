@@ -25,6 +25,19 @@ def test_is_raised_and_never_lowered(recipe, release, tmp_path):
     assert metadata(output.model)["min_runtime_version"] == release.encode().ljust(16, b"\0")
 
 
+def test_is_raised_where_a_rewrite_needs_it(tmp_path):
+    """TILE of int8 came with 2.8."""
+    import rewrite_models
+
+    for kind, release in (("i8", b"2.8.0"), ("f32", b"2.5.0")):
+        b = schema.Model(rewrite_models.joined(kind)).t
+        b.metadata[0].name, b.buffers[b.metadata[0].buffer].data = "min_runtime_version", list(b"2.5.0".ljust(16, b"\0"))
+        source, target = tmp_path / f"{kind}.tflite", tmp_path / f"{kind}.out"
+        source.write_bytes(schema.pack(b))
+        assert tool.run("rewrite", source, "-o", target).returncode == tool.DONE
+        assert metadata(schema.Model(target.read_bytes()))["min_runtime_version"] == release.ljust(16, b"\0")
+
+
 def test_what_is_no_version_stays(tmp_path):
     path = tmp_path / "model.tflite"
     raw = edge_models.MODELS["fully_connected_with_signature"]()

@@ -33,6 +33,12 @@ def check(path, tmp_path, recipes=tool.RECIPES):
         assert done.returncode == release.code and not done.stderr, f"{recipe}: {done.returncode}\n{done.stderr[-3000:]}"
         same = (target.read_bytes() if target.exists() else b"") == release.raw
         assert same, f"{recipe}: other bytes than the release build"
+    for more in ([], ["--only", "fold-densify,fold-float16,broadcast-to-mul,drop-dead"]):
+        done = run("rewrite", path, "-o", tmp_path / "rewritten.tflite", "-f", "-q", *more)
+        assert done.returncode in (tool.DONE, tool.UNCHANGED) and not done.stderr, done.stderr[-3000:]
+    for target in ("gpu", "tflite-micro", "int8-only"):
+        done = run("check", path, "--target", target, "--fix", "-o", tmp_path / "fixed.tflite", "-f", "--json")
+        assert done.returncode in (tool.DONE, tool.UNCHANGED) and not done.stderr, done.stderr[-3000:]
     done = run("inspect", path, "--json")
     assert done.returncode == tool.DONE and not done.stderr, done.stderr[-3000:]
 

@@ -209,7 +209,7 @@ static void tensors_name_their_scales(void **state) {
         assert_int_equal(scales[i]->shape[1], SIDE / BLOCK);
         assert_int_equal(reader_data(&r, scales[i]).size, SIDE * SIDE / BLOCK * 2);
         int32_t named[2];
-        tqi_details_tensors(&r.graph.view, w[i], named);
+        tqi_details_tensors(&r.graph.view, &r.graph.subgraphs[0], w[i], named);
         assert_int_equal(named[0], reader_find(&r, 0, names[i][1]));
         assert_int_equal(named[1], -1);
         uint32_t count;
