@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quantize/islands.h"
+#include "quantize/allocation.h"
 #include "tflite/op_facts.h"
 
 enum { SCALES_BYTES = 64 }; /* the table of scales and its vectors' heads */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quantize/islands.h"
+#include "quantize/allocation.h"
 
 static uint32_t state;
 
@@ -16,168 +16,6 @@ static uint32_t below(uint32_t n) {
     state ^= state << 5;
     return (state >> 4) % n;
 }
-
-/* ---- islands ---- */
-
-enum { LAYERS = 10 };
-
-static tqi_islands islands(const tqi_island *layers, size_t n, uint64_t budget,
-                           tqi_island_choice *choices) {
-    tqi_heap heap;
-    tq_error error = TQ_ERROR_INIT;
-    tqi_islands result;
-    tqi_heap_init(&heap, NULL, 0);
-    assert_ok(tqi_choose_islands(layers, n, budget, choices, &result, &heap, &error), &error);
-    assert_int_equal(atomic_load(&heap.used), 0);
-    return result;
-}
-
-static tqi_island random_layer(void) {
-    uint64_t channels = 1 + below(8), taps = 1 + below(60);
-    return (tqi_island){.bytes_int8 = channels * (taps + 12) + 150,
-                        .bytes_float16 = 2 * channels * taps + 100,
-                        .noise_ratio = below(5) ? below(1000) / 1000.0 : 0,
-                        .int8_allowed = below(10) != 0,
-                        .float16_allowed = below(10) != 0};
-}
-
-static bool is_free(const tqi_island *layer) {
-    return layer->float16_allowed &&
-           (!layer->int8_allowed || layer->bytes_float16 <= layer->bytes_int8);
-}
-
-static void check_choices(const tqi_island *layers, uint64_t budget,
-                          const tqi_island_choice *choices, const tqi_islands *result) {
-    uint64_t total = 0, extra = 0;
-    size_t float16 = 0;
-    for (size_t i = 0; i < LAYERS; i++) {
-        const tqi_island *l = &layers[i];
-        switch (choices[i]) {
-        case TQI_ISLAND_KEEP:
-            assert_true(!l->int8_allowed && !l->float16_allowed);
-            break;
-        case TQI_ISLAND_INT8:
-            assert_true(l->int8_allowed && !is_free(l));
-            total += l->bytes_int8;
-            break;
-        case TQI_ISLAND_FLOAT16:
-            assert_true(l->float16_allowed);
-            total += l->bytes_float16;
-            extra += is_free(l) ? 0 : l->bytes_float16 - l->bytes_int8;
-            float16++;
-            break;
-        }
-    }
-    assert_true(extra <= budget);
-    assert_int_equal(extra, result->extra);
-    assert_int_equal(total, result->bytes);
-    assert_int_equal(float16, result->float16);
-}
-
-static bool can_be_island(const tqi_island *layer) {
-    return layer->int8_allowed && layer->float16_allowed && !is_free(layer);
-}
-
-/* The least noise of all subsets; and the most that one layer has. */
-static double least_noise(const tqi_island *layers, uint64_t budget, double *largest) {
-    double least = INFINITY;
-    *largest = 0;
-    for (uint32_t set = 0; set < 1u << LAYERS; set++) {
-        double noise = 0;
-        uint64_t extra = 0;
-        bool valid = true;
-        for (size_t i = 0; i < LAYERS; i++) {
-            const tqi_island *l = &layers[i];
-            if (!can_be_island(l)) {
-                valid = valid && !(set >> i & 1);
-                noise += l->int8_allowed && !is_free(l) ? l->noise_ratio : 0;
-            } else if (set >> i & 1) {
-                extra += l->bytes_float16 - l->bytes_int8;
-            } else {
-                noise += l->noise_ratio;
-            }
-            *largest = fmax(*largest, can_be_island(l) ? l->noise_ratio : 0);
-        }
-        if (valid && extra <= budget)
-            least = fmin(least, noise);
-    }
-    return least;
-}
-
-static void islands_near_the_best(void **unused) {
-    (void)unused;
-    state = 1;
-    double sum = 0, sum_least = 0;
-    for (int trial = 0; trial < (UNIT_SLOW ? 50 : 400); trial++) {
-        tqi_island layers[LAYERS];
-        tqi_island_choice choices[LAYERS], again[LAYERS];
-        for (size_t i = 0; i < LAYERS; i++)
-            layers[i] = random_layer();
-        uint64_t budget = below(1500);
-        tqi_islands result = islands(layers, LAYERS, budget, choices);
-        double largest, least = least_noise(layers, budget, &largest);
-        check_choices(layers, budget, choices, &result);
-        assert_true(result.noise >= least - 1e-12 && result.noise <= least + largest + 1e-12);
-        sum += result.noise;
-        sum_least += least;
-        islands(layers, LAYERS, budget, again);
-        assert_memory_equal(choices, again, sizeof choices);
-        /* without a budget nothing is spent, with enough of it nothing is noisy */
-        assert_int_equal(islands(layers, LAYERS, 0, again).extra, 0);
-        islands(layers, LAYERS, UINT64_MAX, again);
-        for (size_t i = 0; i < LAYERS; i++)
-            assert_true(again[i] != TQI_ISLAND_INT8 || layers[i].noise_ratio == 0 ||
-                        !layers[i].float16_allowed);
-    }
-    assert_true(sum < 1.1 * sum_least);
-}
-
-static void island_rules(void **unused) {
-    (void)unused;
-    static const tqi_island layers[] = {
-        {210, 180, 0, true, true},   /* a small depthwise filter */
-        {200, 200, 0.1, true, true}, /* as large, and exact */
-        {100, 150, 0.2, true, true}, /* two equals: the first */
-        {100, 150, 0.2, true, true}, {100, 140, INFINITY, true, true}, /* noise only */
-        {100, 110, 0, true, true},                                     /* not known */
-        {100, 500, 9, true, true},                                     /* does not fit */
-        {100, 150, 1, true, false},  {100, 150, 0, false, true},       {9, 9, 1, false, false},
-    };
-    tqi_island_choice choices[COUNT(layers)];
-    tqi_islands result = islands(layers, COUNT(layers), 99, choices);
-    static const tqi_island_choice want[] = {
-        TQI_ISLAND_FLOAT16, TQI_ISLAND_FLOAT16, TQI_ISLAND_FLOAT16, TQI_ISLAND_INT8,
-        TQI_ISLAND_FLOAT16, TQI_ISLAND_INT8,    TQI_ISLAND_INT8,    TQI_ISLAND_INT8,
-        TQI_ISLAND_FLOAT16, TQI_ISLAND_KEEP};
-    assert_memory_equal(choices, want, sizeof want);
-    assert_int_equal(result.extra, 90);
-    assert_int_equal(result.bytes, 180 + 200 + 150 + 100 + 140 + 100 + 100 + 100 + 150);
-    assert_int_equal(islands(layers, 0, 99, choices).bytes, 0);
-}
-
-static void island_errors(void **unused) {
-    (void)unused;
-    tqi_island layer = {100, 150, NAN, true, true};
-    tqi_island_choice choice;
-    tqi_islands result;
-    tqi_heap heap;
-    tq_error error = TQ_ERROR_INIT;
-    tqi_heap_init(&heap, NULL, 0);
-    assert_failed(TQ_ERR_UNSUPPORTED,
-                  tqi_choose_islands(&layer, 1, 9, &choice, &result, &heap, &error), &error);
-    layer.noise_ratio = -1;
-    assert_failed(TQ_ERR_UNSUPPORTED,
-                  tqi_choose_islands(&layer, 1, 9, &choice, &result, &heap, &error), &error);
-    layer = (tqi_island){UINT64_MAX, 150, 0, true, true};
-    assert_failed(TQ_ERR_TOO_LARGE,
-                  tqi_choose_islands(&layer, 1, 9, &choice, &result, &heap, &error), &error);
-    layer = (tqi_island){100, 150, 1, true, true};
-    tqi_heap_init(&heap, NULL, 10);
-    assert_failed(TQ_ERR_MEMORY_LIMIT,
-                  tqi_choose_islands(&layer, 1, 9, &choice, &result, &heap, &error), &error);
-}
-
-/* ---- allocation ---- */
 
 enum { ITEMS = 6, WAYS = 4, ALL = 1 << (2 * ITEMS) };
 
@@ -382,9 +220,9 @@ static void allocation_errors(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(islands_near_the_best), cmocka_unit_test(island_rules),
-        cmocka_unit_test(island_errors),         cmocka_unit_test(allocation_near_the_best),
-        cmocka_unit_test(allocation_of_many),    cmocka_unit_test(allocation_errors),
+        cmocka_unit_test(allocation_near_the_best),
+        cmocka_unit_test(allocation_of_many),
+        cmocka_unit_test(allocation_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

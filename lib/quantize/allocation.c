@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "quantize/islands.h"
+#include "quantize/allocation.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,85 +8,7 @@
 static const uint64_t most_bytes = UINT64_C(1) << 48;
 static const size_t most_items = (size_t)1 << 14;
 
-/* -------------------------------------------------------------- islands -- */
-
-typedef struct island_rank {
-    double worth; /* noise ratio by extra byte */
-    uint64_t extra;
-    size_t layer;
-} island_rank;
-
-static int by_worth(const void *a, const void *b) {
-    const island_rank *x = a, *y = b;
-    if (x->worth != y->worth)
-        return x->worth > y->worth ? -1 : 1;
-    if (x->extra != y->extra)
-        return x->extra < y->extra ? -1 : 1;
-    return x->layer < y->layer ? -1 : x->layer > y->layer;
-}
-
-/* What it is without a budget. */
-static tqi_island_choice base_choice(const tqi_island *layer) {
-    if (!layer->int8_allowed)
-        return layer->float16_allowed ? TQI_ISLAND_FLOAT16 : TQI_ISLAND_KEEP;
-    return layer->float16_allowed && layer->bytes_float16 <= layer->bytes_int8 ? TQI_ISLAND_FLOAT16
-                                                                               : TQI_ISLAND_INT8;
-}
-
-static tq_status check_islands(const tqi_island *layers, size_t n, tq_error *error) {
-    if (n > most_items)
-        return tqi_fail(error, TQ_ERR_TOO_LARGE, "%zu constants are too many", n);
-    for (size_t i = 0; i < n; i++) {
-        if (!(layers[i].noise_ratio >= 0))
-            return tqi_fail(error, TQ_ERR_UNSUPPORTED, "noise ratio %zu is none", i);
-        if (layers[i].bytes_int8 > most_bytes || layers[i].bytes_float16 > most_bytes)
-            return tqi_fail(error, TQ_ERR_TOO_LARGE, "constant %zu is too large", i);
-    }
-    return TQ_OK;
-}
-
-static void add_up(const tqi_island *layers, size_t n, const tqi_island_choice *choices,
-                   tqi_islands *result) {
-    for (size_t i = 0; i < n; i++)
-        if (choices[i] == TQI_ISLAND_FLOAT16) {
-            result->bytes += layers[i].bytes_float16;
-            result->float16++;
-        } else if (choices[i] == TQI_ISLAND_INT8) {
-            result->bytes += layers[i].bytes_int8;
-            result->noise += layers[i].noise_ratio;
-        }
-}
-
-tq_status tqi_choose_islands(const tqi_island *layers, size_t n, uint64_t budget,
-                             tqi_island_choice *choices, tqi_islands *result, tqi_heap *heap,
-                             tq_error *error) {
-    TQI_TRY(check_islands(layers, n, error));
-    tqi_arena arena;
-    island_rank *ranks;
-    tqi_arena_init(&arena, heap);
-    TQI_NEW(&arena, &ranks, n, error);
-    size_t ranked = 0;
-    for (size_t i = 0; i < n; i++) {
-        choices[i] = base_choice(&layers[i]);
-        if (choices[i] != TQI_ISLAND_INT8 || !layers[i].float16_allowed ||
-            layers[i].noise_ratio == 0)
-            continue;
-        uint64_t extra = layers[i].bytes_float16 - layers[i].bytes_int8;
-        ranks[ranked++] = (island_rank){layers[i].noise_ratio / (double)extra, extra, i};
-    }
-    qsort(ranks, ranked, sizeof *ranks, by_worth);
-    *result = (tqi_islands){0};
-    for (size_t i = 0; i < ranked; i++)
-        if (ranks[i].extra <= budget - result->extra) {
-            result->extra += ranks[i].extra;
-            choices[ranks[i].layer] = TQI_ISLAND_FLOAT16;
-        }
-    add_up(layers, n, choices, result);
-    tqi_arena_free(&arena);
-    return TQ_OK;
-}
-
-/* ---------------------------------------------------------------- hulls -- */
+/* ---- hulls ---- */
 
 /* From a corner of an item's hull to the next: more bytes, less error. */
 typedef struct step {
@@ -210,7 +132,7 @@ static void take_steps(search *s) {
     }
 }
 
-/* -------------------------------------------------------------- changes -- */
+/* ---- changes ---- */
 
 /* Of one item or two; what it adds. */
 typedef struct change {
@@ -279,7 +201,7 @@ static void improve(search *s) {
     }
 }
 
-/* ------------------------------------------------------------------- all -- */
+/* ---- all ---- */
 
 static tq_status check_options(const tqi_allocation *task, tq_error *error) {
     if (task->items > most_items || task->per_item > most_items)
