@@ -4,86 +4,26 @@
 #include <math.h>
 #include <string.h>
 
-#include "calibrate/gather.h"
-#include "calibrate/trials.h"
 #include "execute/approximate.h"
 #include "execute/call.h"
-#include "execute/constant_values.h"
-#include "quantize/heads.h"
-#include "quantize/layer.h"
-#include "quantize/policy.h"
+#include "quantize/refine_private.h"
 
-/* By effort. */
-typedef struct pace {
-    uint32_t samples; /* that statistics are gathered from */
-    uint32_t trials;  /* samples that layers are judged on, one by one */
-    uint32_t wholes;  /* samples that the whole is judged on */
-    tqi_rounding rounding;
-    double work; /* multiplications that each of the four steps may take */
-} pace;
-
-static const pace paces[] = {
+static const tqi_pace paces[] = {
     [TQ_EFFORT_NORMAL] = {32, 8, 8, TQI_ROUND_INPUTS, 1e11},
     [TQ_EFFORT_FAST] = {2, 0, 0, TQI_ROUND_SUMS, 0},
     [TQ_EFFORT_BEST] = {64, 16, 32, TQI_ROUND_INPUTS, 1e13},
 };
 
-/* Steps are operators that ran: how many there will be is a guess. */
-typedef struct steps {
-    tq_progress progress;
-    void *opaque;
-    uint64_t done, total;
-    bool cancelled;
-} steps;
-
-typedef struct refiner {
-    const tqi_graph *graph;
-    tqi_plan *plan;
-    const tqi_refine_options *options;
-    const pace *pace;
-    tqi_refinement *out;
-    tqi_layer_context context;
-    tqi_layer *layers;
-    tqi_layer *blocks; /* by layer: the same as int4; `block` 0: there is none */
-    uint32_t n_layers;
-    int32_t *same; /* by layer: the first with its weights, or -1 */
-    tqi_item *items;
-    tqi_policy policy;
-    tqi_decision *first_decisions;          /* by constant: the plan as it was made */
-    float **own_biases, **own_block_biases; /* by layer: before heads were corrected */
-    double *worst, *block_worst;            /* by layer: error of the worst output */
-    tqi_gathering **gathered;               /* by subgraph; NULL: none */
-    steps steps;
-    tqi_cancel cancel;         /* the same for rounding */
-    tqi_new_bias *head_biases; /* of heads that are no int8 layers */
-    uint32_t n_head_biases;
-    tqi_arena *arena;
-    tq_error *error;
-} refiner;
-
-static bool is_int8(const refiner *r, uint32_t constant) {
-    tqi_action action = r->plan->decisions[constant].action;
-    return action == TQI_ACTION_DYNAMIC || action == TQI_ACTION_WEIGHT_ONLY;
-}
-
-/* What becomes of a layer by the plan as it is; NULL: it stays float. */
-static tqi_layer *chosen(const refiner *r, uint32_t layer) {
-    tqi_layer *l = &r->layers[layer], *b = &r->blocks[layer];
-    if (r->plan->decisions[l->constant].action == TQI_ACTION_DYNAMIC_INT4)
-        return b->ready ? b : NULL;
-    return l->ready && is_int8(r, l->constant) ? l : NULL;
-}
-
 /* ---- steps ---- */
 
-static int32_t tell(steps *s) {
+static int32_t tell(tqi_steps *s) {
     s->cancelled = s->cancelled || s->progress(s->opaque, s->done, s->total) != 0;
     return s->cancelled;
 }
 
-static int32_t step(void *opaque, uint64_t done, uint64_t total) {
+int32_t tqi_step(void *opaque, uint64_t done, uint64_t total) {
     (void)done, (void)total;
-    steps *s = opaque;
+    tqi_steps *s = opaque;
     s->done += s->done < s->total;
     return tell(s);
 }
@@ -92,7 +32,7 @@ static bool is_cancelled(void *opaque) {
     return tell(opaque) != 0;
 }
 
-static void count_steps(refiner *r) {
+static void count_steps(tqi_refiner *r) {
     for (uint32_t i = 0; i < r->graph->n_subgraphs; i++) {
         uint64_t layers = 0;
         for (uint32_t k = 0; k < r->n_layers; k++)
@@ -107,20 +47,13 @@ static void count_steps(refiner *r) {
 }
 
 /* Only the delegate for CPUs rounds activations. */
-static bool speeds(const refiner *r) {
+static bool speeds(const tqi_refiner *r) {
     return r->options->recipe->speeds && r->options->target == TQ_TARGET_XNNPACK;
-}
-
-/* The runtime rounds the activations of such an operator. */
-static bool rounds_activations(const refiner *r, const tqi_decision *decisions, uint32_t constant) {
-    tqi_action action = decisions[constant].action;
-    return (action == TQI_ACTION_DYNAMIC && r->options->target != TQ_TARGET_GPU) ||
-           action == TQI_ACTION_DYNAMIC_INT4;
 }
 
 /* ---- layers ---- */
 
-static bool same_weights(const refiner *r, const tqi_layer *a, const tqi_layer *b) {
+static bool same_weights(const tqi_refiner *r, const tqi_layer *a, const tqi_layer *b) {
     const tqi_constant *x = &r->plan->constants.list[a->constant];
     const tqi_constant *y = &r->plan->constants.list[b->constant];
     const tqi_tensor *p = &r->graph->subgraphs[x->subgraph].tensors[x->storage];
@@ -132,13 +65,13 @@ static bool same_weights(const refiner *r, const tqi_layer *a, const tqi_layer *
 }
 
 /* Only who asks for a size or an error gets int4, and only where it is fast. */
-static bool takes_blocks(const refiner *r) {
+static bool takes_blocks(const tqi_refiner *r) {
     const tqi_refine_options *o = r->options;
     return o->recipe->mixes && o->target == TQ_TARGET_XNNPACK &&
            (o->target_size > 0 || o->min_snr_db > 0);
 }
 
-static tq_status find_layers(refiner *r) {
+static tq_status find_layers(tqi_refiner *r) {
     uint32_t count = r->plan->constants.count;
     TQI_NEW(r->arena, &r->layers, count, r->error);
     TQI_NEW(r->arena, &r->blocks, count, r->error);
@@ -146,7 +79,7 @@ static tq_status find_layers(refiner *r) {
     TQI_NEW(r->arena, &r->items, count, r->error);
     for (uint32_t i = 0; i < count; i++) {
         bool is_one = false;
-        if (is_int8(r, i))
+        if (tqi_is_int8(r, i))
             TQI_TRY(tqi_layer_open(&r->layers[r->n_layers], &is_one, &r->context, i, r->arena,
                                    r->error));
         bool as_blocks = false;
@@ -165,7 +98,7 @@ static tq_status find_layers(refiner *r) {
     return TQ_OK;
 }
 
-static tq_status round_layers(refiner *r, const tqi_gathering *g) {
+static tq_status round_layers(tqi_refiner *r, const tqi_gathering *g) {
     for (uint32_t i = 0; i < r->n_layers; i++) {
         tqi_layer *l = &r->layers[i];
         if (l->subgraph != g->subgraph)
@@ -182,318 +115,6 @@ static tq_status round_layers(refiner *r, const tqi_gathering *g) {
     return TQ_OK;
 }
 
-/* ---- judging ---- */
-
-typedef enum whole_trial { ALL_AS_REFINED, ALL_PLAIN, WHOLE_TRIALS } whole_trial;
-
-typedef struct judge {
-    refiner *r;
-    uint32_t subgraph;
-    const uint32_t *list; /* of layers, one by one; NULL: trials are WHOLE_TRIALS */
-    tqi_action as;        /* what each of them is tried as */
-    tqi_value *values;    /* of the changes */
-    tqi_value *biases;
-    uint32_t n_values, n_biases;
-    tqi_heads *heads; /* to be observed, or NULL */
-    tqi_exec *exec;
-} judge;
-
-static void drop_values(judge *j) {
-    j->n_biases = 0;
-    while (j->n_values > 0)
-        tqi_value_free(j->r->options->heap, &j->values[--j->n_values]);
-}
-
-static void add_bias(judge *j, uint32_t op, uint32_t input, const float *values, uint32_t channels,
-                     tqi_change *changes, uint32_t *n) {
-    tqi_value *bias = &j->biases[j->n_biases++];
-    *bias = (tqi_value){.type = TQI_TYPE_FLOAT32,
-                        .rank = 1,
-                        .shape = {(int32_t)channels},
-                        .elements = channels,
-                        .data = (void *)(uintptr_t)values}; /* nobody writes to it */
-    changes[(*n)++] = (tqi_change){op, input, bias};
-}
-
-static tq_status add_layer(judge *j, const tqi_layer *l, bool plain, bool dynamic,
-                           tqi_change *changes, uint32_t *n, tq_error *error) {
-    enum { WEIGHTS = 1 };
-    tqi_value *values = &j->values[j->n_values];
-    TQI_TRY(tqi_layer_values(l, &j->r->context, plain, values, error));
-    changes[(*n)++] = (tqi_change){l->op, WEIGHTS, values};
-    if (dynamic)
-        changes[(*n)++] = (tqi_change){l->op, 0, NULL};
-    if (l->bias && !plain)
-        add_bias(j, l->op, (uint32_t)l->bias_input, l->bias, l->channels, changes, n);
-    j->n_values++;
-    return TQ_OK;
-}
-
-static tq_status add_halves(judge *j, const tqi_layer *l, tqi_change *changes, uint32_t *n,
-                            tq_error *error) {
-    enum { WEIGHTS = 1 };
-    tqi_value *values = &j->values[j->n_values];
-    TQI_TRY(tqi_layer_halves(l, &j->r->context, values, error));
-    changes[(*n)++] = (tqi_change){l->op, WEIGHTS, values};
-    j->n_values++;
-    return TQ_OK;
-}
-
-static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes, uint32_t *n,
-                              tq_error *error) {
-    judge *j = opaque;
-    refiner *r = j->r;
-    drop_values(j);
-    if (j->list) {
-        bool int4 = j->as == TQI_ACTION_DYNAMIC_INT4;
-        const tqi_layer *l = &(int4 ? r->blocks : r->layers)[j->list[trial]];
-        bool dynamic = j->as != TQI_ACTION_WEIGHT_ONLY ||
-                       rounds_activations(r, r->first_decisions, l->constant);
-        return add_layer(j, l, false, dynamic, changes, n, error);
-    }
-    for (uint32_t i = 0; i < r->n_layers; i++) {
-        const tqi_layer *l = &r->layers[i];
-        if (l->subgraph != j->subgraph || !l->ready)
-            continue;
-        bool plain = trial == ALL_PLAIN;
-        bool dynamic =
-            rounds_activations(r, plain ? r->first_decisions : r->plan->decisions, l->constant);
-        const tqi_layer *as = plain ? l : chosen(r, i);
-        if (as)
-            TQI_TRY(add_layer(j, as, plain, dynamic, changes, n, error));
-        else if (r->plan->decisions[l->constant].action == TQI_ACTION_FLOAT16)
-            TQI_TRY(add_halves(j, l, changes, n, error));
-    }
-    for (uint32_t i = 0; trial != ALL_PLAIN && i < r->n_head_biases; i++) {
-        const tqi_new_bias *b = &r->head_biases[i];
-        if (b->subgraph == j->subgraph)
-            add_bias(j, b->op, b->input, b->values, b->count, changes, n);
-    }
-    return TQ_OK;
-}
-
-static void observe_heads(void *opaque, uint32_t trial) {
-    judge *j = opaque;
-    if (trial == ALL_AS_REFINED)
-        tqi_heads_observe(j->heads, j->exec);
-}
-
-static void end_set(tqi_trials *trials) {
-    const judge *j = trials->opaque;
-    tqi_trials_end_set(trials);
-    if (j->heads)
-        tqi_heads_end_set(j->heads);
-}
-
-/* None of these have statistics seen, and the whole is judged on what no choice was made by. */
-enum { JUDGING_SEED = 2, HEADS_SEED = 3, WHOLE_SEED = 4 };
-
-static tq_status run_samples(refiner *r, const tqi_gathering *g, tqi_trials *trials, uint32_t seed,
-                             uint32_t count) {
-    if (g->n_kept > 0) {
-        for (uint32_t i = 0; i < g->n_kept; i++)
-            TQI_TRY(tqi_trials_run(trials, &g->kept[i], r->error));
-        end_set(trials);
-        return TQ_OK;
-    }
-    tqi_sample sample;
-    TQI_TRY(tqi_sample_open(&sample, g->exec, &r->graph->subgraphs[g->subgraph], r->options->heap,
-                            r->error));
-    tq_status status = TQ_OK;
-    for (uint32_t k = 0; k < g->ranges.n && status == TQ_OK; k++) {
-        tqi_synthetic synthetic = {seed, g->ranges.list[k], 2};
-        for (uint32_t i = 0; i < count / g->ranges.n && status == TQ_OK; i++) {
-            status = tqi_sample_fill(&sample, &synthetic, i, r->options->heap, r->error);
-            if (status == TQ_OK)
-                status = tqi_trials_run(trials, &sample, r->error);
-        }
-        end_set(trials);
-    }
-    tqi_sample_close(&sample, r->options->heap);
-    return status;
-}
-
-/* NULL `list`: the whole model; `results` has an element for each trial. */
-static tq_status run_trials(refiner *r, const tqi_gathering *g, const uint32_t *list, uint32_t n,
-                            tqi_action as, tqi_heads *heads, uint32_t count, tqi_trial *results) {
-    tqi_heap *heap = r->options->heap;
-    judge j = {.r = r, .subgraph = g->subgraph, .list = list, .as = as, .heads = heads};
-    uint32_t layers = list ? 1 : r->n_layers, biases = layers + (list ? 0 : r->n_head_biases);
-    tqi_trials trials = {.n_trials = list    ? n
-                                     : heads ? 1
-                                             : (uint32_t)WHOLE_TRIALS,
-                         .most = 3 * layers + biases,
-                         .make = make_changes,
-                         .observe = heads ? observe_heads : NULL,
-                         .opaque = &j,
-                         .results = results};
-    tqi_exec_options how = {.kernels = r->options->kernels,
-                            .cpu_flags = r->options->cpu_flags,
-                            .heap = heap,
-                            .as_far_as_possible = true,
-                            .retain = true,
-                            .keep = UINT64_MAX,
-                            .progress = r->steps.progress ? step : NULL,
-                            .progress_opaque = &r->steps};
-    tqi_arena arena;
-    tqi_arena_init(&arena, heap);
-    tq_status status = tqi_arena_alloc(&arena, layers, sizeof *j.values, &j.values, r->error);
-    if (status == TQ_OK)
-        status = tqi_arena_alloc(&arena, biases, sizeof *j.biases, &j.biases, r->error);
-    if (status == TQ_OK)
-        status = tqi_exec_create(&j.exec, r->graph, g->subgraph, &how, r->error);
-    for (uint32_t i = 0; heads && i < heads->n && status == TQ_OK; i++)
-        status = tqi_exec_watch(j.exec, heads->list[i].tensor, r->error);
-    if (status == TQ_OK)
-        status = tqi_trials_begin(&trials, j.exec, r->graph, g->subgraph, heap, r->error);
-    if (status == TQ_OK)
-        status = run_samples(r, g, &trials,
-                             heads  ? HEADS_SEED
-                             : list ? JUDGING_SEED
-                                    : WHOLE_SEED,
-                             count);
-    tqi_trials_finish(&trials);
-    drop_values(&j);
-    tqi_trials_free(&trials);
-    tqi_exec_free(j.exec);
-    tqi_arena_free(&arena);
-    return status;
-}
-
-/* Each of n layers runs what is behind it again: half of all, on average. */
-static uint32_t trials_for(const refiner *r, const tqi_gathering *g, uint32_t n) {
-    double all = g->work * n / 2;
-    double most = 2 * r->pace->work;
-    if (all * g->ranges.n > most)
-        return 0;
-    uint32_t count = all * r->pace->trials > most ? (uint32_t)(most / all) : r->pace->trials;
-    return count - count % g->ranges.n;
-}
-
-static tq_status judge_layers(refiner *r, const tqi_gathering *g) {
-    uint32_t *list = NULL, n = 0;
-    tqi_trial *results = NULL;
-    TQI_NEW(r->arena, &list, r->n_layers, r->error);
-    for (uint32_t i = 0; i < r->n_layers; i++)
-        if (r->layers[i].subgraph == g->subgraph && r->layers[i].ready)
-            list[n++] = i;
-    uint32_t count = trials_for(r, g, n);
-    if (n == 0 || count == 0)
-        return TQ_OK;
-    TQI_NEW(r->arena, &results, n, r->error);
-    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_WEIGHT_ONLY, NULL, count, results));
-    for (uint32_t i = 0; i < n; i++) {
-        r->items[list[i]].error = results[i].sum;
-        r->worst[list[i]] = results[i].worst;
-    }
-    return TQ_OK;
-}
-
-/* Those that int8 arithmetic makes faster are tried with it. */
-static tq_status judge_dynamic(refiner *r, const tqi_gathering *g) {
-    const tqi_subgraph *s = &r->graph->subgraphs[g->subgraph];
-    uint32_t *list = NULL, n = 0;
-    tqi_trial *results = NULL;
-    TQI_NEW(r->arena, &list, r->n_layers, r->error);
-    for (uint32_t i = 0; i < r->n_layers; i++) {
-        const tqi_layer *l = &r->layers[i];
-        const tqi_layer_statistics *known = tqi_statistics_layer(&g->statistics, l->op);
-        if (l->subgraph != g->subgraph || !l->ready)
-            continue;
-        uint64_t weights = r->plan->constants.list[l->constant].elements;
-        r->items[i].gain = tqi_dynamic_gain(r->graph, s, &s->operators[l->op], known, weights);
-        if (r->items[i].gain > 0)
-            list[n++] = i;
-    }
-    uint32_t count = trials_for(r, g, n);
-    if (n == 0 || count == 0)
-        return TQ_OK;
-    TQI_NEW(r->arena, &results, n, r->error);
-    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_DYNAMIC, NULL, count, results));
-    for (uint32_t i = 0; i < n; i++)
-        r->items[list[i]].dynamic_error = results[i].sum;
-    return TQ_OK;
-}
-
-static tq_status judge_blocks(refiner *r, const tqi_gathering *g) {
-    uint32_t *list = NULL, n = 0;
-    tqi_trial *results = NULL;
-    TQI_NEW(r->arena, &list, r->n_layers, r->error);
-    for (uint32_t i = 0; i < r->n_layers; i++)
-        if (r->blocks[i].ready && r->blocks[i].subgraph == g->subgraph)
-            list[n++] = i;
-    uint32_t count = trials_for(r, g, n);
-    if (n == 0 || count == 0)
-        return TQ_OK;
-    TQI_NEW(r->arena, &results, n, r->error);
-    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_DYNAMIC_INT4, NULL, count, results));
-    for (uint32_t i = 0; i < n; i++) {
-        r->items[list[i]].block_error = results[i].sum;
-        r->block_worst[list[i]] = results[i].worst;
-    }
-    return TQ_OK;
-}
-
-static tq_status judge_whole(refiner *r, const tqi_gathering *g) {
-    tqi_trial results[WHOLE_TRIALS];
-    if (r->pace->wholes == 0)
-        return TQ_OK;
-    uint32_t count = tqi_affordable(g, r->pace->wholes, r->pace->work / (1 + WHOLE_TRIALS));
-    TQI_TRY(run_trials(r, g, NULL, 0, TQI_ACTION_WEIGHT_ONLY, NULL, count, results));
-    r->out->error = results[ALL_AS_REFINED].worst;
-    r->out->plain_error = results[ALL_PLAIN].worst;
-    return TQ_OK;
-}
-
-/* ---- heads ---- */
-
-/* The bias as it is to be, to be changed; NULL: it has a strange type or size. */
-static tq_status head_bias(refiner *r, uint32_t subgraph, const tqi_head *head, float **values) {
-    *values = NULL;
-    for (uint32_t i = 0; i < r->n_layers; i++) {
-        const tqi_layer *l = chosen(r, i);
-        if (l && l->subgraph == subgraph && l->op == head->op && l->bias) {
-            *values = l->bias;
-            return TQ_OK;
-        }
-    }
-    tqi_value bias;
-    TQI_TRY(tqi_constant_load(r->graph, subgraph, (uint32_t)head->storage, r->options->kernels,
-                              r->options->heap, &bias, r->error));
-    tq_status status = TQ_OK;
-    if (bias.type == TQI_TYPE_FLOAT32 && bias.elements == head->channels) {
-        status = tqi_arena_alloc(r->arena, head->channels, sizeof **values, values, r->error);
-        if (status == TQ_OK) {
-            memcpy(*values, bias.data, head->channels * sizeof **values);
-            r->head_biases[r->n_head_biases++] =
-                (tqi_new_bias){subgraph, head->op, head->input, *values, head->channels};
-        }
-    }
-    tqi_value_free(r->options->heap, &bias);
-    return status;
-}
-
-static tq_status correct_heads(refiner *r, const tqi_gathering *g) {
-    tqi_heads heads;
-    tqi_trial results[WHOLE_TRIALS];
-    if (!r->context.corrects_bias)
-        return TQ_OK;
-    TQI_TRY(tqi_heads_find(&heads, r->graph, g->subgraph, &r->plan->constants.uses[g->subgraph],
-                           r->arena, r->error));
-    if (heads.n == 0 || r->pace->wholes == 0)
-        return TQ_OK;
-    uint32_t count = tqi_affordable(g, r->pace->samples, r->pace->work / 2);
-    TQI_TRY(run_trials(r, g, NULL, 0, TQI_ACTION_WEIGHT_ONLY, &heads, count, results));
-    for (uint32_t i = 0; i < heads.n; i++) {
-        const tqi_head *head = &heads.list[i];
-        float *values;
-        TQI_TRY(head_bias(r, g->subgraph, head, &values));
-        for (uint32_t c = 0; values && c < head->channels; c++)
-            values[c] = (float)((double)values[c] + head->correction[c]);
-    }
-    return TQ_OK;
-}
-
 /* ---- choosing ---- */
 
 static double weight_error(const tqi_layer *l) {
@@ -501,7 +122,7 @@ static double weight_error(const tqi_layer *l) {
 }
 
 /* Layers with the same weights are one item. */
-static tq_status make_items(refiner *r) {
+static tq_status make_items(tqi_refiner *r) {
     tqi_policy *p = &r->policy;
     *p = (tqi_policy){r->graph, r->plan, r->options->heap, NULL, 0};
     TQI_NEW(r->arena, &p->items, r->n_layers, r->error);
@@ -528,12 +149,12 @@ static tq_status make_items(refiner *r) {
 }
 
 /* From the plan as it was made. */
-static void reset_decisions(refiner *r) {
+static void reset_decisions(tqi_refiner *r) {
     memcpy(r->plan->decisions, r->first_decisions,
            r->plan->constants.count * sizeof *r->first_decisions);
 }
 
-static void follow_first(refiner *r) {
+static void follow_first(tqi_refiner *r) {
     for (uint32_t i = 0; i < r->n_layers; i++)
         if (r->same[i] >= 0)
             r->plan->decisions[r->layers[i].constant] =
@@ -544,7 +165,7 @@ static void follow_first(refiner *r) {
  * or what nobody will mind. */
 static const double DYNAMIC_ERROR = 1e-3, DYNAMIC_FACTOR = 2;
 
-static tq_status choose(refiner *r, uint64_t most_bytes, double most_error, bool *reached) {
+static tq_status choose(tqi_refiner *r, uint64_t most_bytes, double most_error, bool *reached) {
     const tqi_policy *p = &r->policy;
     reset_decisions(r);
     for (uint32_t i = 0; i < p->n; i++)
@@ -557,11 +178,11 @@ static tq_status choose(refiner *r, uint64_t most_bytes, double most_error, bool
     return TQ_OK;
 }
 
-static void hand_over(refiner *r) {
+static void hand_over(tqi_refiner *r) {
     r->out->n_biases = 0;
     memset(r->out->constants, 0, r->plan->constants.count * sizeof *r->out->constants);
     for (uint32_t i = 0; i < r->n_layers; i++) {
-        const tqi_layer *l = chosen(r, i);
+        const tqi_layer *l = tqi_chosen(r, i);
         r->out->errors[r->layers[i].constant] = l && l->block ? r->block_worst[i] : r->worst[i];
         if (!l)
             continue;
@@ -576,7 +197,7 @@ static void hand_over(refiner *r) {
 
 /* ---- subgraphs ---- */
 
-static tq_status keep_refusal(refiner *r, const tqi_gathering *g) {
+static tq_status keep_refusal(tqi_refiner *r, const tqi_gathering *g) {
     const char *why;
     if (r->out->refusal[0] || tqi_gathering_refused(g, &why) == 0)
         return TQ_OK;
@@ -588,26 +209,26 @@ static tq_status keep_refusal(refiner *r, const tqi_gathering *g) {
     return TQ_OK;
 }
 
-static tq_status refine_with(refiner *r, tqi_gathering *g) {
+static tq_status refine_with(tqi_refiner *r, tqi_gathering *g) {
     TQI_TRY(tqi_gathering_finish(g, r->pace->samples, r->error));
     TQI_TRY(keep_refusal(r, g));
     TQI_TRY(round_layers(r, g));
-    TQI_TRY(judge_layers(r, g));
-    TQI_TRY(judge_blocks(r, g));
-    return speeds(r) ? judge_dynamic(r, g) : TQ_OK;
+    TQI_TRY(tqi_judge_layers(r, g));
+    TQI_TRY(tqi_judge_blocks(r, g));
+    return speeds(r) ? tqi_judge_dynamic(r, g) : TQ_OK;
 }
 
-static tqi_gathering *given_for(const refiner *r, uint32_t subgraph) {
+static tqi_gathering *given_for(const tqi_refiner *r, uint32_t subgraph) {
     return r->options->given ? r->options->given[subgraph] : NULL;
 }
 
-static tq_status open_gathering(refiner *r, uint32_t subgraph, tqi_gathering *g) {
+static tq_status open_gathering(tqi_refiner *r, uint32_t subgraph, tqi_gathering *g) {
     tqi_gathering_options how = {.kernels = r->options->kernels,
                                  .cpu_flags = r->options->cpu_flags,
                                  .heap = r->options->heap,
                                  .grams = r->context.rounding == TQI_ROUND_INPUTS,
                                  .work = r->pace->work,
-                                 .progress = r->steps.progress ? step : NULL,
+                                 .progress = r->steps.progress ? tqi_step : NULL,
                                  .progress_opaque = &r->steps};
     return tqi_gathering_begin(g, r->graph, &r->plan->constants, subgraph, &how, r->error);
 }
@@ -620,14 +241,14 @@ static bool is_entry(const tqi_graph *graph, uint32_t subgraph) {
     return subgraph == 0;
 }
 
-static bool has_work(const refiner *r, uint32_t subgraph) {
+static bool has_work(const tqi_refiner *r, uint32_t subgraph) {
     for (uint32_t i = 0; i < r->n_layers; i++)
         if (r->layers[i].subgraph == subgraph)
             return true;
     return false;
 }
 
-static tq_status gather_all(refiner *r, tqi_gathering *made) {
+static tq_status gather_all(tqi_refiner *r, tqi_gathering *made) {
     for (uint32_t i = 0; i < r->graph->n_subgraphs; i++) {
         tqi_gathering *g = given_for(r, i);
         if (!is_entry(r->graph, i) || !has_work(r, i))
@@ -642,7 +263,7 @@ static tq_status gather_all(refiner *r, tqi_gathering *made) {
     return TQ_OK;
 }
 
-static tq_status keep_biases(refiner *r, const tqi_layer *layers, float **kept) {
+static tq_status keep_biases(tqi_refiner *r, const tqi_layer *layers, float **kept) {
     for (uint32_t i = 0; i < r->n_layers; i++)
         if (layers[i].bias) {
             TQI_NEW(r->arena, &kept[i], layers[i].channels, r->error);
@@ -651,14 +272,14 @@ static tq_status keep_biases(refiner *r, const tqi_layer *layers, float **kept) 
     return TQ_OK;
 }
 
-static void restore_biases(const refiner *r, const tqi_layer *layers, float *const *kept) {
+static void restore_biases(const tqi_refiner *r, const tqi_layer *layers, float *const *kept) {
     for (uint32_t i = 0; i < r->n_layers; i++)
         if (layers[i].bias)
             memcpy(layers[i].bias, kept[i], layers[i].channels * sizeof(float));
 }
 
 /* Then plain rounding, which is to int8, is nothing to compare with. */
-static bool has_blocks(const refiner *r) {
+static bool has_blocks(const tqi_refiner *r) {
     for (uint32_t i = 0; i < r->n_layers; i++)
         if (r->plan->decisions[r->layers[i].constant].action == TQI_ACTION_DYNAMIC_INT4)
             return true;
@@ -666,7 +287,7 @@ static bool has_blocks(const refiner *r) {
 }
 
 /* Samples may mislead: then nothing is made of them but what stays float. */
-static void round_all_plainly(refiner *r) {
+static void round_all_plainly(tqi_refiner *r) {
     for (uint32_t i = 0; i < r->n_layers; i++)
         r->layers[i].ready = r->blocks[i].ready = false;
     for (uint32_t i = 0; i < r->policy.n; i++)
@@ -676,7 +297,7 @@ static void round_all_plainly(refiner *r) {
 }
 
 /* Heads are corrected, and the whole is judged, for the decisions as they are now. */
-static tq_status settle(refiner *r) {
+static tq_status settle(tqi_refiner *r) {
     r->n_head_biases = 0;
     r->out->error = r->out->plain_error = NAN;
     restore_biases(r, r->layers, r->own_biases);
@@ -685,9 +306,9 @@ static tq_status settle(refiner *r) {
         const tqi_gathering *g = r->gathered[i];
         if (!g)
             continue;
-        TQI_TRY(correct_heads(r, g));
+        TQI_TRY(tqi_correct_heads(r, g));
         if (isnan(r->out->error)) /* the first one stands for all */
-            TQI_TRY(judge_whole(r, g));
+            TQI_TRY(tqi_judge_whole(r, g));
     }
     if (r->out->error > r->out->plain_error && !has_blocks(r))
         round_all_plainly(r);
@@ -695,14 +316,14 @@ static tq_status settle(refiner *r) {
     return TQ_OK;
 }
 
-static tq_status measure(refiner *r, uint64_t *size) {
+static tq_status measure(tqi_refiner *r, uint64_t *size) {
     hand_over(r);
     return r->options->measure(r->options->measure_opaque, size, r->error);
 }
 
 /* The sizes of a plan's constants are known exactly, that of the file around them only when it is
  * laid out. */
-static tq_status aim_at_size(refiner *r) {
+static tq_status aim_at_size(tqi_refiner *r) {
     enum { ROUNDS = 12 };
     uint64_t target = r->options->target_size, size = 0, best = 0, best_bytes = 0;
     uint64_t file = tqi_policy_file(&r->policy), least = tqi_policy_least(&r->policy);
@@ -729,7 +350,7 @@ static tq_status aim_at_size(refiner *r) {
 }
 
 /* Errors of layers only add up nearly. */
-static tq_status aim_at_error(refiner *r) {
+static tq_status aim_at_error(tqi_refiner *r) {
     enum { ROUNDS = 6 };
     /* Not pow(): C libraries round it otherwise, and the target tells what is written. */
     double wanted = r->options->min_snr_db < 400 ? r->options->min_snr_db : 400;
@@ -746,7 +367,7 @@ static tq_status aim_at_error(refiner *r) {
     return TQ_OK;
 }
 
-static tq_status refine_all(refiner *r, tqi_gathering *made) {
+static tq_status refine_all(tqi_refiner *r, tqi_gathering *made) {
     bool reached;
     TQI_TRY(gather_all(r, made));
     TQI_TRY(keep_biases(r, r->layers, r->own_biases));
@@ -766,13 +387,13 @@ static tq_status refine_all(refiner *r, tqi_gathering *made) {
 
 tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph *graph,
                      const tqi_refine_options *options, tqi_arena *arena, tq_error *error) {
-    refiner r = {.graph = graph,
-                 .plan = plan,
-                 .options = options,
-                 .pace = &paces[options->effort],
-                 .out = refinement,
-                 .arena = arena,
-                 .error = error};
+    tqi_refiner r = {.graph = graph,
+                     .plan = plan,
+                     .options = options,
+                     .pace = &paces[options->effort],
+                     .out = refinement,
+                     .arena = arena,
+                     .error = error};
     tqi_rounding rounding = options->recipe->rounding;
     r.context = (tqi_layer_context){graph,
                                     plan,
@@ -800,7 +421,7 @@ tq_status tqi_refine(tqi_refinement *refinement, tqi_plan *plan, const tqi_graph
     for (uint32_t i = 0; i < plan->constants.count; i++)
         refinement->errors[i] = r.worst[i] = r.block_worst[i] = NAN;
     TQI_TRY(find_layers(&r));
-    r.steps = (steps){options->progress, options->progress_opaque, 0, 0, false};
+    r.steps = (tqi_steps){options->progress, options->progress_opaque, 0, 0, false};
     r.cancel = (tqi_cancel){is_cancelled, &r.steps};
     count_steps(&r);
     for (uint32_t i = 0; i < r.n_layers; i++)

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What refinement does to the outputs: the model runs with changed weights. */
+#include <math.h>
+#include <string.h>
+
+#include "calibrate/trials.h"
+#include "execute/call.h"
+#include "execute/constant_values.h"
+#include "quantize/heads.h"
+#include "quantize/refine_private.h"
+
+typedef enum whole_trial { ALL_AS_REFINED, ALL_PLAIN, WHOLE_TRIALS } whole_trial;
+
+typedef struct judge {
+    tqi_refiner *r;
+    uint32_t subgraph;
+    const uint32_t *list; /* of layers, one by one; NULL: trials are WHOLE_TRIALS */
+    tqi_action as;        /* what each of them is tried as */
+    tqi_value *values;    /* of the changes */
+    tqi_value *biases;
+    uint32_t n_values, n_biases;
+    tqi_heads *heads; /* to be observed, or NULL */
+    tqi_exec *exec;
+} judge;
+
+static void drop_values(judge *j) {
+    j->n_biases = 0;
+    while (j->n_values > 0)
+        tqi_value_free(j->r->options->heap, &j->values[--j->n_values]);
+}
+
+static void add_bias(judge *j, uint32_t op, uint32_t input, const float *values, uint32_t channels,
+                     tqi_change *changes, uint32_t *n) {
+    tqi_value *bias = &j->biases[j->n_biases++];
+    *bias = (tqi_value){.type = TQI_TYPE_FLOAT32,
+                        .rank = 1,
+                        .shape = {(int32_t)channels},
+                        .elements = channels,
+                        .data = (void *)(uintptr_t)values}; /* nobody writes to it */
+    changes[(*n)++] = (tqi_change){op, input, bias};
+}
+
+static tq_status add_layer(judge *j, const tqi_layer *l, bool plain, bool dynamic,
+                           tqi_change *changes, uint32_t *n, tq_error *error) {
+    enum { WEIGHTS = 1 };
+    tqi_value *values = &j->values[j->n_values];
+    TQI_TRY(tqi_layer_values(l, &j->r->context, plain, values, error));
+    changes[(*n)++] = (tqi_change){l->op, WEIGHTS, values};
+    if (dynamic)
+        changes[(*n)++] = (tqi_change){l->op, 0, NULL};
+    if (l->bias && !plain)
+        add_bias(j, l->op, (uint32_t)l->bias_input, l->bias, l->channels, changes, n);
+    j->n_values++;
+    return TQ_OK;
+}
+
+static tq_status add_halves(judge *j, const tqi_layer *l, tqi_change *changes, uint32_t *n,
+                            tq_error *error) {
+    enum { WEIGHTS = 1 };
+    tqi_value *values = &j->values[j->n_values];
+    TQI_TRY(tqi_layer_halves(l, &j->r->context, values, error));
+    changes[(*n)++] = (tqi_change){l->op, WEIGHTS, values};
+    j->n_values++;
+    return TQ_OK;
+}
+
+static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes, uint32_t *n,
+                              tq_error *error) {
+    judge *j = opaque;
+    tqi_refiner *r = j->r;
+    drop_values(j);
+    if (j->list) {
+        bool int4 = j->as == TQI_ACTION_DYNAMIC_INT4;
+        const tqi_layer *l = &(int4 ? r->blocks : r->layers)[j->list[trial]];
+        bool dynamic = j->as != TQI_ACTION_WEIGHT_ONLY ||
+                       tqi_rounds_activations(r, r->first_decisions, l->constant);
+        return add_layer(j, l, false, dynamic, changes, n, error);
+    }
+    for (uint32_t i = 0; i < r->n_layers; i++) {
+        const tqi_layer *l = &r->layers[i];
+        if (l->subgraph != j->subgraph || !l->ready)
+            continue;
+        bool plain = trial == ALL_PLAIN;
+        bool dynamic =
+            tqi_rounds_activations(r, plain ? r->first_decisions : r->plan->decisions, l->constant);
+        const tqi_layer *as = plain ? l : tqi_chosen(r, i);
+        if (as)
+            TQI_TRY(add_layer(j, as, plain, dynamic, changes, n, error));
+        else if (r->plan->decisions[l->constant].action == TQI_ACTION_FLOAT16)
+            TQI_TRY(add_halves(j, l, changes, n, error));
+    }
+    for (uint32_t i = 0; trial != ALL_PLAIN && i < r->n_head_biases; i++) {
+        const tqi_new_bias *b = &r->head_biases[i];
+        if (b->subgraph == j->subgraph)
+            add_bias(j, b->op, b->input, b->values, b->count, changes, n);
+    }
+    return TQ_OK;
+}
+
+static void observe_heads(void *opaque, uint32_t trial) {
+    judge *j = opaque;
+    if (trial == ALL_AS_REFINED)
+        tqi_heads_observe(j->heads, j->exec);
+}
+
+static void end_set(tqi_trials *trials) {
+    const judge *j = trials->opaque;
+    tqi_trials_end_set(trials);
+    if (j->heads)
+        tqi_heads_end_set(j->heads);
+}
+
+/* None of these have statistics seen, and the whole is judged on what no choice was made by. */
+enum { JUDGING_SEED = 2, HEADS_SEED = 3, WHOLE_SEED = 4 };
+
+static tq_status run_samples(tqi_refiner *r, const tqi_gathering *g, tqi_trials *trials,
+                             uint32_t seed, uint32_t count) {
+    if (g->n_kept > 0) {
+        for (uint32_t i = 0; i < g->n_kept; i++)
+            TQI_TRY(tqi_trials_run(trials, &g->kept[i], r->error));
+        end_set(trials);
+        return TQ_OK;
+    }
+    tqi_sample sample;
+    TQI_TRY(tqi_sample_open(&sample, g->exec, &r->graph->subgraphs[g->subgraph], r->options->heap,
+                            r->error));
+    tq_status status = TQ_OK;
+    for (uint32_t k = 0; k < g->ranges.n && status == TQ_OK; k++) {
+        tqi_synthetic synthetic = {seed, g->ranges.list[k], 2};
+        for (uint32_t i = 0; i < count / g->ranges.n && status == TQ_OK; i++) {
+            status = tqi_sample_fill(&sample, &synthetic, i, r->options->heap, r->error);
+            if (status == TQ_OK)
+                status = tqi_trials_run(trials, &sample, r->error);
+        }
+        end_set(trials);
+    }
+    tqi_sample_close(&sample, r->options->heap);
+    return status;
+}
+
+/* NULL `list`: the whole model; `results` has an element for each trial. */
+static tq_status run_trials(tqi_refiner *r, const tqi_gathering *g, const uint32_t *list,
+                            uint32_t n, tqi_action as, tqi_heads *heads, uint32_t count,
+                            tqi_trial *results) {
+    tqi_heap *heap = r->options->heap;
+    judge j = {.r = r, .subgraph = g->subgraph, .list = list, .as = as, .heads = heads};
+    uint32_t layers = list ? 1 : r->n_layers, biases = layers + (list ? 0 : r->n_head_biases);
+    tqi_trials trials = {.n_trials = list    ? n
+                                     : heads ? 1
+                                             : (uint32_t)WHOLE_TRIALS,
+                         .most = 3 * layers + biases,
+                         .make = make_changes,
+                         .observe = heads ? observe_heads : NULL,
+                         .opaque = &j,
+                         .results = results};
+    tqi_exec_options how = {.kernels = r->options->kernels,
+                            .cpu_flags = r->options->cpu_flags,
+                            .heap = heap,
+                            .as_far_as_possible = true,
+                            .retain = true,
+                            .keep = UINT64_MAX,
+                            .progress = r->steps.progress ? tqi_step : NULL,
+                            .progress_opaque = &r->steps};
+    tqi_arena arena;
+    tqi_arena_init(&arena, heap);
+    tq_status status = tqi_arena_alloc(&arena, layers, sizeof *j.values, &j.values, r->error);
+    if (status == TQ_OK)
+        status = tqi_arena_alloc(&arena, biases, sizeof *j.biases, &j.biases, r->error);
+    if (status == TQ_OK)
+        status = tqi_exec_create(&j.exec, r->graph, g->subgraph, &how, r->error);
+    for (uint32_t i = 0; heads && i < heads->n && status == TQ_OK; i++)
+        status = tqi_exec_watch(j.exec, heads->list[i].tensor, r->error);
+    if (status == TQ_OK)
+        status = tqi_trials_begin(&trials, j.exec, r->graph, g->subgraph, heap, r->error);
+    if (status == TQ_OK)
+        status = run_samples(r, g, &trials,
+                             heads  ? HEADS_SEED
+                             : list ? JUDGING_SEED
+                                    : WHOLE_SEED,
+                             count);
+    tqi_trials_finish(&trials);
+    drop_values(&j);
+    tqi_trials_free(&trials);
+    tqi_exec_free(j.exec);
+    tqi_arena_free(&arena);
+    return status;
+}
+
+/* Each of n layers runs what is behind it again: half of all, on average. */
+static uint32_t trials_for(const tqi_refiner *r, const tqi_gathering *g, uint32_t n) {
+    double all = g->work * n / 2;
+    double most = 2 * r->pace->work;
+    if (all * g->ranges.n > most)
+        return 0;
+    uint32_t count = all * r->pace->trials > most ? (uint32_t)(most / all) : r->pace->trials;
+    return count - count % g->ranges.n;
+}
+
+tq_status tqi_judge_layers(tqi_refiner *r, const tqi_gathering *g) {
+    uint32_t *list = NULL, n = 0;
+    tqi_trial *results = NULL;
+    TQI_NEW(r->arena, &list, r->n_layers, r->error);
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (r->layers[i].subgraph == g->subgraph && r->layers[i].ready)
+            list[n++] = i;
+    uint32_t count = trials_for(r, g, n);
+    if (n == 0 || count == 0)
+        return TQ_OK;
+    TQI_NEW(r->arena, &results, n, r->error);
+    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_WEIGHT_ONLY, NULL, count, results));
+    for (uint32_t i = 0; i < n; i++) {
+        r->items[list[i]].error = results[i].sum;
+        r->worst[list[i]] = results[i].worst;
+    }
+    return TQ_OK;
+}
+
+/* Those that int8 arithmetic makes faster are tried with it. */
+tq_status tqi_judge_dynamic(tqi_refiner *r, const tqi_gathering *g) {
+    const tqi_subgraph *s = &r->graph->subgraphs[g->subgraph];
+    uint32_t *list = NULL, n = 0;
+    tqi_trial *results = NULL;
+    TQI_NEW(r->arena, &list, r->n_layers, r->error);
+    for (uint32_t i = 0; i < r->n_layers; i++) {
+        const tqi_layer *l = &r->layers[i];
+        const tqi_layer_statistics *known = tqi_statistics_layer(&g->statistics, l->op);
+        if (l->subgraph != g->subgraph || !l->ready)
+            continue;
+        uint64_t weights = r->plan->constants.list[l->constant].elements;
+        r->items[i].gain = tqi_dynamic_gain(r->graph, s, &s->operators[l->op], known, weights);
+        if (r->items[i].gain > 0)
+            list[n++] = i;
+    }
+    uint32_t count = trials_for(r, g, n);
+    if (n == 0 || count == 0)
+        return TQ_OK;
+    TQI_NEW(r->arena, &results, n, r->error);
+    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_DYNAMIC, NULL, count, results));
+    for (uint32_t i = 0; i < n; i++)
+        r->items[list[i]].dynamic_error = results[i].sum;
+    return TQ_OK;
+}
+
+tq_status tqi_judge_blocks(tqi_refiner *r, const tqi_gathering *g) {
+    uint32_t *list = NULL, n = 0;
+    tqi_trial *results = NULL;
+    TQI_NEW(r->arena, &list, r->n_layers, r->error);
+    for (uint32_t i = 0; i < r->n_layers; i++)
+        if (r->blocks[i].ready && r->blocks[i].subgraph == g->subgraph)
+            list[n++] = i;
+    uint32_t count = trials_for(r, g, n);
+    if (n == 0 || count == 0)
+        return TQ_OK;
+    TQI_NEW(r->arena, &results, n, r->error);
+    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_DYNAMIC_INT4, NULL, count, results));
+    for (uint32_t i = 0; i < n; i++) {
+        r->items[list[i]].block_error = results[i].sum;
+        r->block_worst[list[i]] = results[i].worst;
+    }
+    return TQ_OK;
+}
+
+tq_status tqi_judge_whole(tqi_refiner *r, const tqi_gathering *g) {
+    tqi_trial results[WHOLE_TRIALS];
+    if (r->pace->wholes == 0)
+        return TQ_OK;
+    uint32_t count = tqi_affordable(g, r->pace->wholes, r->pace->work / (1 + WHOLE_TRIALS));
+    TQI_TRY(run_trials(r, g, NULL, 0, TQI_ACTION_WEIGHT_ONLY, NULL, count, results));
+    r->out->error = results[ALL_AS_REFINED].worst;
+    r->out->plain_error = results[ALL_PLAIN].worst;
+    return TQ_OK;
+}
+
+/* ---- heads ---- */
+
+/* The bias as it is to be, to be changed; NULL: it has a strange type or size. */
+static tq_status head_bias(tqi_refiner *r, uint32_t subgraph, const tqi_head *head,
+                           float **values) {
+    *values = NULL;
+    for (uint32_t i = 0; i < r->n_layers; i++) {
+        const tqi_layer *l = tqi_chosen(r, i);
+        if (l && l->subgraph == subgraph && l->op == head->op && l->bias) {
+            *values = l->bias;
+            return TQ_OK;
+        }
+    }
+    tqi_value bias;
+    TQI_TRY(tqi_constant_load(r->graph, subgraph, (uint32_t)head->storage, r->options->kernels,
+                              r->options->heap, &bias, r->error));
+    tq_status status = TQ_OK;
+    if (bias.type == TQI_TYPE_FLOAT32 && bias.elements == head->channels) {
+        status = tqi_arena_alloc(r->arena, head->channels, sizeof **values, values, r->error);
+        if (status == TQ_OK) {
+            memcpy(*values, bias.data, head->channels * sizeof **values);
+            r->head_biases[r->n_head_biases++] =
+                (tqi_new_bias){subgraph, head->op, head->input, *values, head->channels};
+        }
+    }
+    tqi_value_free(r->options->heap, &bias);
+    return status;
+}
+
+tq_status tqi_correct_heads(tqi_refiner *r, const tqi_gathering *g) {
+    tqi_heads heads;
+    tqi_trial results[WHOLE_TRIALS];
+    if (!r->context.corrects_bias)
+        return TQ_OK;
+    TQI_TRY(tqi_heads_find(&heads, r->graph, g->subgraph, &r->plan->constants.uses[g->subgraph],
+                           r->arena, r->error));
+    if (heads.n == 0 || r->pace->wholes == 0)
+        return TQ_OK;
+    uint32_t count = tqi_affordable(g, r->pace->samples, r->pace->work / 2);
+    TQI_TRY(run_trials(r, g, NULL, 0, TQI_ACTION_WEIGHT_ONLY, &heads, count, results));
+    for (uint32_t i = 0; i < heads.n; i++) {
+        const tqi_head *head = &heads.list[i];
+        float *values;
+        TQI_TRY(head_bias(r, g->subgraph, head, &values));
+        for (uint32_t c = 0; values && c < head->channels; c++)
+            values[c] = (float)((double)values[c] + head->correction[c]);
+    }
+    return TQ_OK;
+}
