@@ -202,8 +202,8 @@ static void all_that_is_idle(void **state) {
     (void)state;
     static const int32_t builtins[] = {TQI_BUILTIN_TILE, TQI_BUILTIN_RESHAPE, TQI_BUILTIN_TILE,
                                        TQI_BUILTIN_TILE};
-    static const char *const rewrites[] = {"cancel-quantize", "drop-identity",
-                                           "broadcast-layout", "broadcast-to-tile"};
+    static const char *const rewrites[] = {"cancel-quantize", "drop-identity", "broadcast-layout",
+                                           "broadcast-to-tile"};
     static const uint32_t counts[] = {1, 5, 1, 2};
     uint32_t found[COUNT(rewrites)] = {0};
     bytes source = idle_model();
@@ -379,7 +379,7 @@ static void fail_each(bytes source, const tq_rewrite_options *options) {
 
 static void each_allocation_may_fail(void **state) {
     (void)state;
-    const char *const all[] = {"fold-densify",   "fold-float16",      "fold-shapes",
+    const char *const all[] = {"fold-densify",  "fold-float16",      "fold-shapes",
                                "drop-identity", "broadcast-to-drop", "share-constants"};
     bytes models[] = {busy_model(), sample_everything(false), sample_everything(true)};
     tq_rewrite_options options = TQ_REWRITE_OPTIONS_INIT;
