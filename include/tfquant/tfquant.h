@@ -498,7 +498,8 @@ typedef struct tq_quantize_options {
                                needs LiteRT 2.1, and is_dynamic */
     tq_progress progress;   /* NULL: none; counts steps, not bytes */
     void *progress_opaque;
-    const tq_runner *runner; /* NULL: all in the calling thread */
+    const tq_runner *runner; /* for what can be shared out: nothing yet. NULL: all in the
+                                calling thread */
 } tq_quantize_options;
 #define TQ_QUANTIZE_OPTIONS_INIT                                                                   \
     { sizeof(tq_quantize_options), 0, NULL, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL }
