@@ -34,7 +34,7 @@ def test_is_no_worse_than_plain_rounding(name, tmp_path, notes):
     reference = test_int8.outputs(raw, inputs)
     found = {}
     for recipe in ("weight_only_wi8_afp32", "int8"):
-        output = tool.expect(path, recipe)
+        output = tool.expect(path, recipe, "--effort", "normal")
         assert output.changed and len(output.raw) < 0.35 * len(raw)
         found[recipe] = test_int8.worst(reference, test_int8.outputs(output.raw, inputs))
     plain, int8 = found.values()

@@ -154,7 +154,7 @@ def test_hand_landmarker_becomes_smaller_and_keeps_the_rest(landmarker, tmp_path
 
 @pytest.mark.parametrize("recipe", tool.RECIPES)
 def test_hand_landmarker_finds_the_same_hands(recipe, landmarker, tmp_path):
-    done = tool.run("quantize", landmarker, "-o", tmp_path / "out.task", "--recipe", recipe)
+    done = tool.run("quantize", landmarker, "-o", tmp_path / "out.task", "--recipe", recipe, "--effort", "fast")
     assert done.returncode == tool.DONE or (recipe == "fp16" and done.returncode == tool.UNCHANGED), done.stderr
     if done.returncode == tool.DONE:  # with int8 arithmetic it is no longer sure whose left it is
         same_side = recipe != "dynamic_wi8_afp32"
@@ -281,7 +281,7 @@ def alone(bundle, path, recipe, folder):
     """What the model gives when it is quantized by itself."""
     source, target = folder / "alone.tflite", folder / "alone.out.tflite"
     source.write_bytes(read(bundle.read_bytes(), path))
-    done = tool.run("quantize", source, "-o", target, "-f", "--recipe", recipe)
+    done = tool.run("quantize", source, "-o", target, "-f", "--recipe", recipe, "--effort", "fast")
     return target.read_bytes() if done.returncode == tool.DONE else source.read_bytes()
 
 
@@ -305,7 +305,7 @@ def test_member_recipes(bundle, listed, tmp_path):
 
 @pytest.mark.parametrize("recipe", tool.QUANTIZING)
 def test_models_are_what_they_would_be_alone(recipe, bundle, listed, tmp_path):
-    done = tool.run("quantize", bundle, "-o", tmp_path / "out.task", "--recipe", recipe)
+    done = tool.run("quantize", bundle, "-o", tmp_path / "out.task", "--recipe", recipe, "--effort", "fast")
     assert done.returncode in (tool.DONE, tool.UNCHANGED), done.stderr
     if done.returncode == tool.DONE:
         after = (tmp_path / "out.task").read_bytes()
@@ -351,7 +351,8 @@ def test_bytes_do_not_depend_on_how_they_are_made(bundle, tmp_path):
             same = made(bundle, tmp_path / "out", "-f", *more, *way) == expected
             assert same, f"{more} {way}"
         for threads in ("1", "2"):
-            command = [str(places.TOOL), "quantize", str(bundle), "-o", "-", "-T", threads, *more]
+            recipe = () if "--recipe" in more else ("--recipe", tool.PLAIN)
+            command = [str(places.TOOL), "quantize", str(bundle), "-o", "-", "-T", threads, *more, *recipe]
             piped = subprocess.run(command, capture_output=True, timeout=120, check=True).stdout
             same = piped == expected
             assert same, f"{more} to a pipe, {threads} threads"
@@ -453,7 +454,7 @@ def test_litertlm_goes_through(litertlm, tmp_path):
             continue
         recipe = DEFAULT if "embedder" in name else "dynamic_wi8_afp32"
         (tmp_path / name).write_bytes(old[name])
-        by_itself = made(tmp_path / name, tmp_path / f"{name}.out", "--recipe", recipe)
+        by_itself = made(tmp_path / name, tmp_path / f"{name}.out", "--recipe", recipe, "--effort", "fast")
         assert new[name] == by_itself and len(new[name]) < len(old[name]), name
         result = litert.run(new[name], True)
         assert litert.runs(result), litert.says(result)

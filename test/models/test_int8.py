@@ -72,7 +72,7 @@ def test_is_more_accurate_than_plain_rounding(stem, notes):
     shape = Interpreter(model_content=raw).get_input_details()[0]["shape"]
     inputs = pictures(shape)
     reference = outputs(raw, inputs)
-    plain, int8 = (tool.expect(path, recipe).raw for recipe in ("weight_only_wi8_afp32", "int8"))
+    plain, int8 = (tool.expect(path, recipe, "--effort", "normal").raw for recipe in ("weight_only_wi8_afp32", "int8"))
     before, after = (worst(reference, outputs(model, inputs)) for model in (plain, int8))
     notes.append(f"{stem}: int8 {after:.1f} dB, rounded plainly {before:.1f} dB, {len(int8)} and {len(plain)} bytes")
     assert after > before + GAIN[stem]
@@ -93,7 +93,7 @@ def test_fast_is_more_accurate_than_dynamic(stem, notes):
     if stem.startswith("face_detection"):
         inputs = [2 * picture - 1 for picture in inputs]
     reference = outputs(raw, inputs)
-    plain, fast = (tool.expect(path, recipe) for recipe in ("dynamic_wi8_afp32", "int8-fast"))
+    plain, fast = (tool.expect(path, recipe, "--effort", "normal") for recipe in ("dynamic_wi8_afp32", "int8-fast"))
     rounded = tool.expect(path, "weight_only_wi8_afp32").raw
     before, after = (worst(reference, outputs(made.raw, inputs)) for made in (plain, fast))
     entries = [e for e in fast.report["entries"] if e["is_dynamic"]]
@@ -124,10 +124,10 @@ def smallish():
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_runs_the_same_on_any_number_of_threads(recipe, tmp_path):
     path = smallish()
-    assert litert.runs(litert.run(tool.expect(path, recipe).raw, True))
+    assert litert.runs(litert.run(tool.expect(path, recipe, "--effort", "normal").raw, True))
     again = [tool.run("quantize", path, "-o", tmp_path / f"{t}", "-q", "-r", recipe, "-T", t).returncode for t in (1, 2)]
     assert again == [0, 0]
-    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes() == tool.expect(path, recipe).raw
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes() == tool.expect(path, recipe, "--effort", "normal").raw
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -140,7 +140,7 @@ def test_is_the_same_on_every_level(recipe):
     raw = path.read_bytes()
     session = Session(abi.load(library))
     expected = session.whole(raw, recipe=recipe.encode())
-    assert len(expected) < len(raw) and expected == tool.expect(path, recipe).raw
+    assert len(expected) < len(raw) and expected == tool.expect(path, recipe, "--effort", "normal").raw
     for disabled in (2, 7):
         again = session.whole(raw, load={"cpu_disable": disabled}, recipe=recipe.encode())
         assert again == expected, f"without CPU features {disabled}"

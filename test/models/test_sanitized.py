@@ -28,7 +28,7 @@ def run(*arguments):
 def check(path, tmp_path, recipes=tool.RECIPES):
     for recipe in recipes:
         target = tmp_path / f"{recipe}.tflite"
-        done = run("quantize", path, "-o", target, "--recipe", recipe, "-q", "-T", "2")
+        done = run("quantize", path, "-o", target, "--recipe", recipe, "--effort", "fast", "-q", "-T", "2")
         release = tool.quantize(path, recipe)
         assert done.returncode == release.code and not done.stderr, f"{recipe}: {done.returncode}\n{done.stderr[-3000:]}"
         same = (target.read_bytes() if target.exists() else b"") == release.raw
@@ -66,6 +66,6 @@ def test_damaged_models(name, tmp_path):
             damaged.append(raw[:at] + bytes([value]) + raw[at + 1 :])
     for content in damaged:
         path.write_bytes(content)
-        done = run("quantize", path, "-o", tmp_path / "out", "-f", "-q")
+        done = run("quantize", path, "-o", tmp_path / "out", "-f", "-q", "-r", tool.PLAIN)
         assert done.returncode in (tool.DONE, tool.ERROR, tool.UNCHANGED), done.stderr[-3000:]
         assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr[-3000:]
