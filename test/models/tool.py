@@ -40,7 +40,7 @@ def run(*arguments, **options):
     """The finished process; text in `stdout` and `stderr`. A whole `quantize` that names no recipe gets plain
     rounding: the default takes seconds for a model, and tests of the rest don't need it."""
     if arguments[:1] == ("quantize",) and len(arguments) > 3 and not {"-r", "--recipe"} & set(arguments):
-        arguments += ("--recipe", PLAIN)
+        arguments = (*arguments[:2], "--recipe", PLAIN, *arguments[2:])
     command = [str(places.TOOL), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300, **options)
 
