@@ -166,7 +166,7 @@ def test_is_the_same_each_time(tmp_path):
 
 
 def test_least_ratio(tmp_path):
-    path = find("face_landmark")
+    path = find("palm_detection_lite")
     (tmp_path / "small.tflite").write_bytes(tool.expect(path, "weight_only_wi8_afp32").raw)
     _, found = verify(path, tmp_path / "small.tflite", "--samples", 2)
     reached = min(o["snr_db"] for o in found["outputs"])
