@@ -196,19 +196,26 @@ static uint32_t trials_for(const tqi_refiner *r, const tqi_gathering *g, uint32_
     return count - count % g->ranges.n;
 }
 
+/* `n` layers, one by one; *results is NULL where that would take too long, or there is none. */
+static tq_status judge_each(tqi_refiner *r, const tqi_gathering *g, const uint32_t *list,
+                            uint32_t n, tqi_action as, tqi_trial **results) {
+    uint32_t count = trials_for(r, g, n);
+    *results = NULL;
+    if (n == 0 || count == 0)
+        return TQ_OK;
+    TQI_NEW(r->arena, results, n, r->error);
+    return run_trials(r, g, list, n, as, NULL, count, *results);
+}
+
 tq_status tqi_judge_layers(tqi_refiner *r, const tqi_gathering *g) {
     uint32_t *list = NULL, n = 0;
-    tqi_trial *results = NULL;
+    tqi_trial *results;
     TQI_NEW(r->arena, &list, r->n_layers, r->error);
     for (uint32_t i = 0; i < r->n_layers; i++)
         if (r->layers[i].subgraph == g->subgraph && r->layers[i].ready)
             list[n++] = i;
-    uint32_t count = trials_for(r, g, n);
-    if (n == 0 || count == 0)
-        return TQ_OK;
-    TQI_NEW(r->arena, &results, n, r->error);
-    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_WEIGHT_ONLY, NULL, count, results));
-    for (uint32_t i = 0; i < n; i++) {
+    TQI_TRY(judge_each(r, g, list, n, TQI_ACTION_WEIGHT_ONLY, &results));
+    for (uint32_t i = 0; results && i < n; i++) {
         r->items[list[i]].error = results[i].sum;
         r->worst[list[i]] = results[i].worst;
     }
@@ -219,7 +226,7 @@ tq_status tqi_judge_layers(tqi_refiner *r, const tqi_gathering *g) {
 tq_status tqi_judge_dynamic(tqi_refiner *r, const tqi_gathering *g) {
     const tqi_subgraph *s = &r->graph->subgraphs[g->subgraph];
     uint32_t *list = NULL, n = 0;
-    tqi_trial *results = NULL;
+    tqi_trial *results;
     TQI_NEW(r->arena, &list, r->n_layers, r->error);
     for (uint32_t i = 0; i < r->n_layers; i++) {
         const tqi_layer *l = &r->layers[i];
@@ -231,29 +238,21 @@ tq_status tqi_judge_dynamic(tqi_refiner *r, const tqi_gathering *g) {
         if (r->items[i].gain > 0)
             list[n++] = i;
     }
-    uint32_t count = trials_for(r, g, n);
-    if (n == 0 || count == 0)
-        return TQ_OK;
-    TQI_NEW(r->arena, &results, n, r->error);
-    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_DYNAMIC, NULL, count, results));
-    for (uint32_t i = 0; i < n; i++)
+    TQI_TRY(judge_each(r, g, list, n, TQI_ACTION_DYNAMIC, &results));
+    for (uint32_t i = 0; results && i < n; i++)
         r->items[list[i]].dynamic_error = results[i].sum;
     return TQ_OK;
 }
 
 tq_status tqi_judge_blocks(tqi_refiner *r, const tqi_gathering *g) {
     uint32_t *list = NULL, n = 0;
-    tqi_trial *results = NULL;
+    tqi_trial *results;
     TQI_NEW(r->arena, &list, r->n_layers, r->error);
     for (uint32_t i = 0; i < r->n_layers; i++)
         if (r->blocks[i].ready && r->blocks[i].subgraph == g->subgraph)
             list[n++] = i;
-    uint32_t count = trials_for(r, g, n);
-    if (n == 0 || count == 0)
-        return TQ_OK;
-    TQI_NEW(r->arena, &results, n, r->error);
-    TQI_TRY(run_trials(r, g, list, n, TQI_ACTION_DYNAMIC_INT4, NULL, count, results));
-    for (uint32_t i = 0; i < n; i++) {
+    TQI_TRY(judge_each(r, g, list, n, TQI_ACTION_DYNAMIC_INT4, &results));
+    for (uint32_t i = 0; results && i < n; i++) {
         r->items[list[i]].block_error = results[i].sum;
         r->block_worst[list[i]] = results[i].worst;
     }
