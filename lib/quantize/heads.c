@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "execute/constant_values.h"
+#include "quantize/layer.h"
 #include "tflite/op_facts.h"
 
 static bool is_layer(int32_t builtin) {
@@ -11,36 +12,15 @@ static bool is_layer(int32_t builtin) {
     return tqi_input_role(builtin, WEIGHTS) == TQI_ROLE_WEIGHT;
 }
 
-static int32_t bias_input(const tqi_graph *graph, const tqi_operator *op) {
-    int32_t builtin = tqi_builtin(graph, op);
-    if (builtin != TQI_OP_CONV_2D && builtin != TQI_OP_DEPTHWISE_CONV_2D &&
-        builtin != TQI_OP_FULLY_CONNECTED)
-        return -1;
-    for (uint32_t i = 0; i < op->n_inputs; i++)
-        if (op->inputs[i] >= 0 && tqi_input_role(builtin, i) == TQI_ROLE_BIAS)
-            return (int32_t)i;
-    return -1;
-}
-
-/* Fused; of options that are left out none. */
-static bool has_activation(const tqi_graph *graph, const tqi_operator *op) {
-    enum { CONV_FIELD = 3, DEPTHWISE_FIELD = 4, FULLY_CONNECTED_FIELD = 0 };
-    int32_t builtin = tqi_builtin(graph, op);
-    uint32_t field = builtin == TQI_OP_CONV_2D             ? CONV_FIELD
-                     : builtin == TQI_OP_DEPTHWISE_CONV_2D ? DEPTHWISE_FIELD
-                                                           : FULLY_CONNECTED_FIELD;
-    uint32_t options = tqi_get_table(&graph->view, op->source, TQI_OPERATOR_BUILTIN_OPTIONS);
-    return options && tqi_get_i8(&graph->view, options, field, 0) != 0;
-}
-
 static tq_status add_head(tqi_heads *heads, const tqi_graph *graph, uint32_t subgraph, uint32_t op,
                           const tqi_uses *uses, tqi_arena *arena, tq_error *error) {
     const tqi_subgraph *s = &graph->subgraphs[subgraph];
     const tqi_operator *o = &s->operators[op];
-    int32_t input = bias_input(graph, o), storage = -1;
-    if (input >= 0)
+    int32_t input = tqi_bias_input(graph, o), storage = -1;
+    if (input >= 0 && tqi_has_means_for(tqi_builtin(graph, o)))
         storage = tqi_constant_storage(graph, subgraph, uses, (uint32_t)o->inputs[input]);
-    if (storage < 0 || o->n_outputs != 1 || o->outputs[0] < 0 || has_activation(graph, o))
+    if (storage < 0 || o->n_outputs != 1 || o->outputs[0] < 0 ||
+        tqi_fused_activation(graph, o) != 0)
         return TQ_OK;
     const tqi_tensor *bias = &s->tensors[o->inputs[input]];
     if (bias->rank != 1 || bias->shape[0] < 1)

@@ -23,18 +23,6 @@ static int smallest(const tqi_layer *l) {
 
 /* ---- what is a layer ---- */
 
-static bool has_means_for(int32_t builtin) {
-    return builtin == TQI_OP_CONV_2D || builtin == TQI_OP_DEPTHWISE_CONV_2D ||
-           builtin == TQI_OP_FULLY_CONNECTED;
-}
-
-static int32_t bias_input(const tqi_graph *graph, const tqi_operator *op) {
-    for (uint32_t i = 0; i < op->n_inputs; i++)
-        if (op->inputs[i] >= 0 && tqi_input_role(tqi_builtin(graph, op), i) == TQI_ROLE_BIAS)
-            return (int32_t)i;
-    return -1;
-}
-
 tq_status tqi_layer_open(tqi_layer *layer, bool *is_one, const tqi_layer_context *context,
                          uint32_t constant, tqi_arena *arena, tq_error *error) {
     const tqi_constant *c = &context->plan->constants.list[constant];
@@ -45,14 +33,15 @@ tq_status tqi_layer_open(tqi_layer *layer, bool *is_one, const tqi_layer_context
     if (tqi_use_count(uses, c->tensor) != 1 || decision->channel_dim < 0)
         return TQ_OK;
     const tqi_operator *op = &s->operators[uses->list[uses->first[c->tensor]].op];
-    if (!has_means_for(tqi_builtin(context->graph, op)))
+    if (!tqi_has_means_for(tqi_builtin(context->graph, op)))
         return TQ_OK;
-    *layer = (tqi_layer){.constant = constant,
-                         .subgraph = c->subgraph,
-                         .op = uses->list[uses->first[c->tensor]].op,
-                         .channels = (uint32_t)s->tensors[c->tensor].shape[decision->channel_dim],
-                         .bias_input = context->corrects_bias ? bias_input(context->graph, op) : -1,
-                         .local_noise = NAN};
+    *layer =
+        (tqi_layer){.constant = constant,
+                    .subgraph = c->subgraph,
+                    .op = uses->list[uses->first[c->tensor]].op,
+                    .channels = (uint32_t)s->tensors[c->tensor].shape[decision->channel_dim],
+                    .bias_input = context->corrects_bias ? tqi_bias_input(context->graph, op) : -1,
+                    .local_noise = NAN};
     if (layer->bias_input >= 0 && tqi_constant_storage(context->graph, c->subgraph, uses,
                                                        (uint32_t)op->inputs[layer->bias_input]) < 0)
         layer->bias_input = -1;

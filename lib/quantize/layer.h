@@ -35,6 +35,12 @@ typedef struct tqi_layer_context {
     const tqi_cancel *cancel; /* or NULL */
 } tqi_layer_context;
 
+/* Operators whose biases can take back what rounding adds to the mean. */
+static inline bool tqi_has_means_for(int32_t builtin) {
+    return builtin == TQI_OP_CONV_2D || builtin == TQI_OP_DEPTHWISE_CONV_2D ||
+           builtin == TQI_OP_FULLY_CONNECTED;
+}
+
 /* The operator that a constant is the int8 weight of, if it is one that this is for; arrays are
  * made in the arena. false: it is none, or has several. */
 tq_status tqi_layer_open(tqi_layer *layer, bool *is_one, const tqi_layer_context *context,

@@ -8,15 +8,16 @@ typedef struct op_facts {
     int8_t channel_dim;
     int8_t hybrid_version; /* int8 per channel */
     bool needs_bias;       /* the int8 kernels read it without asking */
+    int8_t activation;     /* field of its options; -1: there is none */
 } op_facts;
 
 static const op_facts facts[] = {
-    {TQI_OP_CONV_2D, 1, 2, 4, 0, 5, true},
-    {TQI_OP_DEPTHWISE_CONV_2D, 1, 2, 4, 3, 6, true},
-    {TQI_OP_TRANSPOSE_CONV, 1, 3, 4, 0, 2, false},
-    {TQI_OP_FULLY_CONNECTED, 1, 2, 2, 0, 12, false},
-    {TQI_OP_EMBEDDING_LOOKUP, 1, -1, 0, 0, 4, false},
-    {TQI_OP_BATCH_MATMUL, 1, -1, 0, -1, 1, false},
+    {TQI_OP_CONV_2D, 1, 2, 4, 0, 5, true, 3},
+    {TQI_OP_DEPTHWISE_CONV_2D, 1, 2, 4, 3, 6, true, 4},
+    {TQI_OP_TRANSPOSE_CONV, 1, 3, 4, 0, 2, false, 3},
+    {TQI_OP_FULLY_CONNECTED, 1, 2, 2, 0, 12, false, 0},
+    {TQI_OP_EMBEDDING_LOOKUP, 1, -1, 0, 0, 4, false, -1},
+    {TQI_OP_BATCH_MATMUL, 1, -1, 0, -1, 1, false, -1},
 };
 
 static const op_facts *find(int32_t builtin) {
@@ -37,6 +38,18 @@ tqi_role tqi_input_role(int32_t builtin, uint32_t index) {
     if (f && (int32_t)index == f->weight)
         return TQI_ROLE_WEIGHT;
     return f && (int32_t)index == f->bias ? TQI_ROLE_BIAS : TQI_ROLE_OTHER;
+}
+
+int32_t tqi_bias_input(const tqi_graph *graph, const tqi_operator *op) {
+    const op_facts *f = find(tqi_builtin(graph, op));
+    bool there = f && f->bias >= 0 && (uint32_t)f->bias < op->n_inputs && op->inputs[f->bias] >= 0;
+    return there ? f->bias : -1;
+}
+
+int32_t tqi_fused_activation(const tqi_graph *graph, const tqi_operator *op) {
+    const op_facts *f = find(tqi_builtin(graph, op));
+    uint32_t options = f && f->activation >= 0 ? tqi_options(graph, op) : 0;
+    return options ? tqi_get_i8(&graph->view, options, (uint32_t)f->activation, 0) : 0;
 }
 
 int32_t tqi_channel_dim(const tqi_graph *graph, const tqi_subgraph *subgraph,
@@ -91,9 +104,7 @@ int32_t tqi_hybrid_version(const tqi_graph *graph, const tqi_subgraph *subgraph,
         return grouped ? 6 : f->hybrid_version;
     }
     if (f->builtin == TQI_OP_TRANSPOSE_CONV) {
-        enum { ACTIVATION = 3 };
-        uint32_t options = tqi_options(graph, op);
-        if (options && tqi_get_i8(&graph->view, options, ACTIVATION, 0) != 0)
+        if (tqi_fused_activation(graph, op) != 0)
             return 4;
         return input(subgraph, op, f->bias) ? 3 : 2;
     }
@@ -107,7 +118,7 @@ int32_t tqi_hybrid_version(const tqi_graph *graph, const tqi_subgraph *subgraph,
 
 bool tqi_runs_int4_blocks(const tqi_graph *graph, const tqi_subgraph *subgraph,
                           const tqi_operator *op, uint32_t block) {
-    enum { ACTIVATION = 0, WHOLE_BLOCKS = 32, LEAST_ROWS = 4 };
+    enum { WHOLE_BLOCKS = 32, LEAST_ROWS = 4 };
     const tqi_tensor *weight = input(subgraph, op, 1);
     if (!tqi_runs_hybrid(graph, subgraph, op) || !weight || weight->rank != 2 || block == 0 ||
         block % WHOLE_BLOCKS != 0 || weight->shape[1] <= 0 ||
@@ -116,9 +127,8 @@ bool tqi_runs_int4_blocks(const tqi_graph *graph, const tqi_subgraph *subgraph,
     if (tqi_builtin(graph, op) == TQI_OP_EMBEDDING_LOOKUP)
         return true;
     /* The builtin kernel computes the bias alone for fewer rows, and forgets the activation. */
-    uint32_t options = tqi_options(graph, op);
     return tqi_builtin(graph, op) == TQI_OP_FULLY_CONNECTED && weight->shape[0] >= LEAST_ROWS &&
-           !(options && tqi_get_i8(&graph->view, options, ACTIVATION, 0) != 0);
+           tqi_fused_activation(graph, op) == 0;
 }
 
 /* The runtime's rules don't know blocks. LiteRT has kernels since 1.3 (FULLY_CONNECTED) and 1.4

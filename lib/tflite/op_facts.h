@@ -14,6 +14,12 @@ typedef enum tqi_role {
 
 tqi_role tqi_input_role(int32_t builtin, uint32_t input);
 
+/* Which of its inputs is its bias; -1: it has none. */
+int32_t tqi_bias_input(const tqi_graph *graph, const tqi_operator *op);
+/* ActivationFunctionType that the operator applies; 0: none, also of operators that are not listed.
+ */
+int32_t tqi_fused_activation(const tqi_graph *graph, const tqi_operator *op);
+
 /* Dimension of a weight that has one scale per index, or -1 where there is none. */
 int32_t tqi_channel_dim(const tqi_graph *graph, const tqi_subgraph *subgraph,
                         const tqi_operator *op, uint32_t input);
