@@ -21,15 +21,11 @@ tq_status tqi_differs(const tqi_graph *reference, uint32_t subgraph, int32_t ten
     return TQ_ERR_INVALID_ARGUMENT;
 }
 
-static bool is_dynamic(const tqi_tensor *tensor, uint32_t dim) {
-    return tensor->shape[dim] < 0 || (dim < tensor->signature_rank && tensor->signature[dim] < 0);
-}
-
 static bool same_kind(const tqi_tensor *a, const tqi_tensor *b) {
     bool same = a->type == b->type && a->rank == b->rank;
     for (uint32_t i = 0; same && i < a->rank; i++)
-        same = is_dynamic(a, i) == is_dynamic(b, i) &&
-               (is_dynamic(a, i) || a->shape[i] == b->shape[i]);
+        same = tqi_is_open(a, i) == tqi_is_open(b, i) &&
+               (tqi_is_open(a, i) || a->shape[i] == b->shape[i]);
     return same;
 }
 

@@ -76,7 +76,7 @@ static void choose_size(const tqi_tensor *tensor, tqi_value *value) {
     if (!tqi_is_picture(value->rank, value->shape))
         return;
     for (uint32_t i = FIRST; i <= LAST; i++)
-        if (tensor->shape[i] < 0 || (i < tensor->signature_rank && tensor->signature[i] < 0)) {
+        if (tqi_is_open(tensor, i)) {
             value->elements = value->elements / (uint64_t)value->shape[i] * SIZE;
             value->shape[i] = SIZE;
         }

@@ -11,11 +11,11 @@
 static void close_dimensions(const tqi_tensor *tensor, int32_t *shape) {
     enum { SIDE = 224, LENGTH = 32 };
     bool picture = tensor->rank == 4 && (tensor->shape[3] == 1 || tensor->shape[3] == 3);
-    for (uint32_t i = 0; i < tensor->rank; i++) {
-        bool open = (tensor->signature_rank == tensor->rank && tensor->signature[i] < 0) ||
-                    tensor->shape[i] < 0;
-        shape[i] = !open ? tensor->shape[i] : i == 0 ? 1 : picture ? SIDE : LENGTH;
-    }
+    for (uint32_t i = 0; i < tensor->rank; i++)
+        shape[i] = !tqi_is_open(tensor, i) ? tensor->shape[i]
+                   : i == 0                ? 1
+                   : picture               ? SIDE
+                                           : LENGTH;
 }
 
 static tq_status open_value(const tqi_exec *exec, const tqi_tensor *tensor, uint32_t input,

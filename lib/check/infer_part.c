@@ -68,9 +68,8 @@ tqi_fit tqi_infer_mirror_pad(tqi_infer *infer) {
 /* What the file says of the output counts, where it says all: else NULL. */
 static const tqi_tensor *declared(const tqi_infer *infer) {
     const tqi_tensor *output = &infer->subgraph->tensors[infer->op->outputs[0]];
-    for (uint32_t d = 0; d < output->signature_rank; d++)
-        if (output->signature[d] < 0)
-            return NULL;
+    if (tqi_has_open_signature(output))
+        return NULL;
     bool says = output->rank > 0 && output->rank <= TQI_SHAPE_RANK;
     return says && tqi_tensor_elements(output, &(uint64_t){0}) ? output : NULL;
 }

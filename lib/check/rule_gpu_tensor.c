@@ -13,13 +13,6 @@
 
 enum { MOST_RANK = 4 };
 
-static bool is_open(const tqi_tensor *tensor) {
-    for (uint32_t d = 0; d < tensor->signature_rank; d++)
-        if (tensor->signature[d] < 0)
-            return true;
-    return false;
-}
-
 static tq_status look(tqi_check *check, const tqi_at *at, int32_t t, tq_error *error) {
     const tqi_tensor *tensor = &at->subgraph->tensors[t];
     const tqi_shape *shape = &check->shapes[at->subgraph_index].list[t];
@@ -31,7 +24,8 @@ static tq_status look(tqi_check *check, const tqi_at *at, int32_t t, tq_error *e
         return tqi_find(check, &tqi_rule_gpu_tensor, TQ_SEVERITY_ERROR, place, "", error,
                         "A tensor of %s has %" PRIu32 " dimensions; GPU delegates take four.",
                         at->name, rank);
-    if (!constant && check->uses[at->subgraph_index].producer[t] < 0 && is_open(tensor))
+    if (!constant && check->uses[at->subgraph_index].producer[t] < 0 &&
+        tqi_has_open_signature(tensor))
         return tqi_find(
             check, &tqi_rule_gpu_tensor, TQ_SEVERITY_WARNING, place, "", error,
             "The input of %s has open dimensions; GPU delegates take fixed shapes. Resize "

@@ -17,9 +17,8 @@ static bool has_open_input(const tqi_subgraph *subgraph) {
     for (uint32_t i = 0; i < subgraph->n_inputs; i++) {
         const tqi_tensor *input =
             subgraph->inputs[i] < 0 ? NULL : &subgraph->tensors[subgraph->inputs[i]];
-        for (uint32_t d = 0; input && d < input->signature_rank; d++)
-            if (input->signature[d] < 0)
-                return true;
+        if (input && tqi_has_open_signature(input))
+            return true;
     }
     return false;
 }

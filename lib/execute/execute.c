@@ -98,11 +98,6 @@ void tqi_exec_free(tqi_exec *exec) {
 
 /* ---- inputs ---- */
 
-static bool is_dynamic(const tqi_tensor *tensor, uint32_t dim) {
-    return (tensor->signature_rank == tensor->rank && tensor->signature[dim] < 0) ||
-           tensor->shape[dim] < 0;
-}
-
 static bool is_activation_type(int32_t type) {
     return type == TQI_TYPE_FLOAT32 || type == TQI_TYPE_INT32 || type == TQI_TYPE_INT64 ||
            type == TQI_TYPE_BOOL;
@@ -135,7 +130,7 @@ tq_status tqi_exec_input(const tqi_exec *exec, uint32_t input, tqi_value *value,
     }
     *value = (tqi_value){.type = tensor->type, .rank = tensor->rank, .elements = 1};
     for (uint32_t i = 0; i < tensor->rank; i++) {
-        value->shape[i] = is_dynamic(tensor, i) ? 1 : tensor->shape[i];
+        value->shape[i] = tqi_is_open(tensor, i) ? 1 : tensor->shape[i];
         if (!tqi_mul_u64(value->elements, (uint64_t)value->shape[i], &value->elements))
             return wrong_input(exec, input, "its shape is too large", error);
     }
@@ -155,7 +150,7 @@ static tq_status take_input(tqi_exec *exec, uint32_t input, const tqi_value *giv
     if (!given->data || given->type != known.type || given->rank != known.rank)
         return wrong_input(exec, input, "it has another type or rank than the graph says", error);
     for (uint32_t i = 0; i < known.rank; i++)
-        if (given->shape[i] != known.shape[i] && !is_dynamic(&exec->s->tensors[index], i))
+        if (given->shape[i] != known.shape[i] && !tqi_is_open(&exec->s->tensors[index], i))
             return wrong_input(exec, input, "it has another shape than the graph says", error);
     tqi_value *value = &exec->slots[index].value;
     TQI_TRY(

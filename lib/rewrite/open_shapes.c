@@ -95,9 +95,8 @@ static bool values_are_open(const tqi_net *net, const tqi_operator *op, uint32_t
 }
 
 static bool is_open_itself(const tqi_tensor *tensor) {
-    for (uint32_t i = 0; i < tensor->signature_rank; i++)
-        if (tensor->signature[i] < 0)
-            return true;
+    if (tqi_has_open_signature(tensor))
+        return true;
     for (uint32_t i = 0; i < tensor->rank; i++)
         if (tensor->shape[i] < 0)
             return true;

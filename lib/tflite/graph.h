@@ -150,6 +150,20 @@ static inline bool tqi_is_constant(const tqi_graph *graph, const tqi_tensor *ten
            tqi_tensor_content(graph, tensor)->size > 0;
 }
 
+/* Callers choose the dimension's size. */
+static inline bool tqi_is_open(const tqi_tensor *tensor, uint32_t dim) {
+    return (tensor->signature_rank == tensor->rank && tensor->signature[dim] < 0) ||
+           tensor->shape[dim] < 0;
+}
+
+/* By its signature alone. */
+static inline bool tqi_has_open_signature(const tqi_tensor *tensor) {
+    for (uint32_t d = 0; d < tensor->signature_rank; d++)
+        if (tensor->signature[d] < 0)
+            return true;
+    return false;
+}
+
 static inline int32_t tqi_builtin(const tqi_graph *graph, const tqi_operator *op) {
     return graph->opcodes[op->opcode].builtin;
 }
