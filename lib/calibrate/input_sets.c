@@ -2,9 +2,11 @@
 #include "calibrate/input_sets.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "calibrate/input_range.h"
+#include "calibrate/samples.h"
 #include "execute/call.h"
 #include "execute/constant_values.h"
 
@@ -72,14 +74,10 @@ static tq_status find_ranges(tqi_input_sets *sets, const tqi_graph *graph, uint3
 
 /* Pictures of any size: with a single pixel most models can't do anything. */
 static void choose_size(const tqi_tensor *tensor, tqi_value *value) {
-    enum { SIZE = 224, FIRST = 1, LAST = 2 };
-    if (!tqi_is_picture(value->rank, value->shape))
-        return;
-    for (uint32_t i = FIRST; i <= LAST; i++)
-        if (tqi_is_open(tensor, i)) {
-            value->elements = value->elements / (uint64_t)value->shape[i] * SIZE;
-            value->shape[i] = SIZE;
-        }
+    int32_t shape[TQI_MAX_RANK];
+    tqi_close_dimensions(tensor, shape);
+    if (tqi_is_picture(value->rank, shape))
+        memcpy(value->shape, shape, value->rank * sizeof *shape);
 }
 
 /* What can't be given is no failure: the executor goes as far as it can without. */

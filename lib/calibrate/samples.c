@@ -7,8 +7,7 @@
 #include "execute/call.h"
 #include "execute/constant_values.h"
 
-/* Dimensions that are open, as a caller might choose them. */
-static void close_dimensions(const tqi_tensor *tensor, int32_t *shape) {
+void tqi_close_dimensions(const tqi_tensor *tensor, int32_t *shape) {
     enum { SIDE = 224, LENGTH = 32 };
     bool picture = tensor->rank == 4 && (tensor->shape[3] == 1 || tensor->shape[3] == 3);
     for (uint32_t i = 0; i < tensor->rank; i++)
@@ -22,7 +21,7 @@ static tq_status open_value(const tqi_exec *exec, const tqi_tensor *tensor, uint
                             tqi_value *value, tqi_heap *heap, tq_error *error) {
     tq_status status = tqi_exec_input(exec, input, value, error);
     if (status == TQ_OK && tensor)
-        close_dimensions(tensor, value->shape);
+        tqi_close_dimensions(tensor, value->shape);
     if (status == TQ_ERR_UNSUPPORTED) {
         *error = (tq_error)TQ_ERROR_INIT;
         *value = (tqi_value){0};
@@ -79,7 +78,7 @@ tq_status tqi_ranges_find(tqi_ranges *ranges, const tqi_graph *graph, uint32_t s
         int32_t shape[4];
         if (!tensor || tensor->type != TQI_TYPE_FLOAT32 || tensor->rank != 4)
             continue;
-        close_dimensions(tensor, shape);
+        tqi_close_dimensions(tensor, shape);
         if (!tqi_is_picture(4, shape))
             continue;
         TQI_TRY(tqi_input_range_find(graph, subgraph, i, heap, &ranges->list[0], &known, error));

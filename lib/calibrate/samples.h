@@ -12,6 +12,9 @@ typedef struct tqi_sample {
     uint32_t n;
 } tqi_sample;
 
+/* The tensor's shape, with dimensions that are open as a caller might choose them. */
+void tqi_close_dimensions(const tqi_tensor *tensor, int32_t *shape);
+
 /* Memory for what tqi_exec_input() says, with dimensions that are open given some size; the values
  * are not set. An input that the executor does not cover has no data. */
 tq_status tqi_sample_open(tqi_sample *sample, const tqi_exec *exec, const tqi_subgraph *subgraph,

@@ -132,6 +132,13 @@ def test_every_layer_has_its_counterpart(corpus_model, tmp_path):
     assert order == sorted(order)
 
 
+def test_pictures_of_open_size_get_one():
+    """With a single pixel the model could not run."""
+    path = find("mobilenet_v3_small_f32")
+    done, found = verify(path, path, "--samples", 2)
+    assert done.returncode == tool.DONE and found["compared_outputs"] == 1
+
+
 def test_text_names_the_layer_and_the_output(tmp_path):
     path = find("face_landmark")
     small = tool.expect(path, "weight_only_wi8_afp32")
