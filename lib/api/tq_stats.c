@@ -74,32 +74,18 @@ void tq_stats_free(tq_stats *stats) {
 
 /* ---- adding ---- */
 
-static tq_status wrong_array(const tq_stats *stats, uint32_t index, const char *why,
-                             tq_error *error) {
-    const tqi_gathering *g = &stats->gathering;
-    const tqi_subgraph *s = &g->graph->subgraphs[g->subgraph];
-    tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "array %u %s", (unsigned)index, why);
-    error->subgraph = (int32_t)g->subgraph;
-    error->tensor = index < s->n_inputs ? s->inputs[index] : TQ_NO_INDEX;
-    return TQ_ERR_INVALID_ARGUMENT;
-}
-
 static tq_status read_array(const tq_stats *stats, uint32_t index, const tq_array *array,
                             tqi_value *value, tq_error *error) {
-    uint64_t elements = 1, bytes, each = tqi_type_size(array->type);
-    if (!array->data || array->rank > TQI_MAX_RANK || (array->rank > 0 && !array->shape))
-        return wrong_array(stats, index, "has no data or no shape", error);
-    *value = (tqi_value){.type = array->type, .rank = array->rank};
-    for (uint32_t i = 0; i < array->rank; i++) {
-        value->shape[i] = array->shape[i];
-        if (array->shape[i] < 1 || !tqi_mul_u64(elements, (uint64_t)array->shape[i], &elements))
-            return wrong_array(stats, index, "has a shape that is none", error);
-    }
-    if (each == 0 || !tqi_mul_u64(elements, each, &bytes) || bytes != array->bytes)
-        return wrong_array(stats, index, "has other bytes than its type and shape say", error);
-    value->elements = elements;
-    value->data = (void *)(uintptr_t)array->data; /* nobody writes to it */
-    return TQ_OK;
+    const tqi_gathering *g = &stats->gathering;
+    const char *wrong = tqi_view_array(array, value);
+    if (!wrong && value->elements == 0)
+        wrong = "has no elements";
+    if (!wrong)
+        return TQ_OK;
+    tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "array %u %s", (unsigned)index, wrong);
+    error->subgraph = (int32_t)g->subgraph;
+    error->tensor = g->graph->subgraphs[g->subgraph].inputs[index];
+    return TQ_ERR_INVALID_ARGUMENT;
 }
 
 static tq_status add(tq_stats *stats, const tq_array *inputs, uint32_t n_inputs, tq_error *error) {

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "calibrate/input_range.h"
 #include "calibrate/samples.h"
 #include "execute/call.h"
@@ -12,30 +11,12 @@
 
 /* ---- arrays that are given ---- */
 
-static tq_status wrong_array(uint64_t index, uint32_t n_inputs, const char *why, tq_error *error) {
-    return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "set %" PRIu64 ", input %" PRIu64 ": %s",
-                    index / n_inputs, index % n_inputs, why);
-}
-
-/* The executor compares types and shapes with the graph's. */
 static tq_status take_array(const tqi_input_sets *sets, uint64_t index, tqi_value *value,
                             tq_error *error) {
-    const tq_array *array = &sets->wanted.given[index];
-    tqi_value made = {.type = array->type, .rank = array->rank, .elements = 1};
-    if (!array->data || array->rank > TQI_MAX_RANK || (array->rank > 0 && !array->shape))
-        return wrong_array(index, sets->n_inputs, "it lacks data or has no proper shape", error);
-    for (uint32_t i = 0; i < made.rank; i++) {
-        made.shape[i] = array->shape[i];
-        if (made.shape[i] < 0 ||
-            !tqi_mul_u64(made.elements, (uint64_t)made.shape[i], &made.elements))
-            return wrong_array(index, sets->n_inputs, "it has no proper shape", error);
-    }
-    size_t size = tqi_type_size(array->type);
-    if (size == 0 || array->bytes / size != made.elements || array->bytes % size != 0)
-        return wrong_array(index, sets->n_inputs, "its bytes are not those of its type and shape",
-                           error);
-    made.data = (void *)(uintptr_t)array->data; /* is only read */
-    *value = made;
+    const char *wrong = tqi_view_array(&sets->wanted.given[index], value);
+    if (wrong)
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "set %" PRIu64 ", input %" PRIu64 ": it %s",
+                        index / sets->n_inputs, index % sets->n_inputs, wrong);
     return TQ_OK;
 }
 

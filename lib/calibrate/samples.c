@@ -3,9 +3,28 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "calibrate/input_range.h"
 #include "execute/call.h"
 #include "execute/constant_values.h"
+
+const char *tqi_view_array(const tq_array *array, tqi_value *value) {
+    uint64_t bytes, each = tqi_type_size(array->type);
+    tqi_value made = {.type = array->type, .rank = array->rank, .elements = 1};
+    if (!array->data || array->rank > TQI_MAX_RANK || (array->rank > 0 && !array->shape))
+        return "has no data or no shape";
+    for (uint32_t i = 0; i < made.rank; i++) {
+        made.shape[i] = array->shape[i];
+        if (made.shape[i] < 0 ||
+            !tqi_mul_u64(made.elements, (uint64_t)made.shape[i], &made.elements))
+            return "has a shape that is none";
+    }
+    if (each == 0 || !tqi_mul_u64(made.elements, each, &bytes) || bytes != array->bytes)
+        return "has other bytes than its type and shape say";
+    made.data = (void *)(uintptr_t)array->data;
+    *value = made;
+    return NULL;
+}
 
 void tqi_close_dimensions(const tqi_tensor *tensor, int32_t *shape) {
     enum { SIDE = 224, LENGTH = 32 };

@@ -12,6 +12,10 @@ typedef struct tqi_sample {
     uint32_t n;
 } tqi_sample;
 
+/* The array as a value that must not be written to. NULL, or what it does that is wrong: "has no
+ * ...". The executor compares types and shapes with the graph's. */
+const char *tqi_view_array(const tq_array *array, tqi_value *value);
+
 /* The tensor's shape, with dimensions that are open as a caller might choose them. */
 void tqi_close_dimensions(const tqi_tensor *tensor, int32_t *shape);
 
