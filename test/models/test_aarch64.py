@@ -87,7 +87,7 @@ def test_bytes(name, tmp_path):
 
 @pytest.mark.parametrize("name, recipe", QUICK)
 def test_bytes_of_what_layers_see(name, recipe, tmp_path):
-    assert compare(path_of(name, tmp_path), tmp_path, recipe).changed
+    assert compare(path_of(name, tmp_path), tmp_path, recipe, "--effort", "normal").changed
 
 
 @pytest.mark.parametrize("goal", [("--max-error", "40dB"), ("--target-size", "40%")])
