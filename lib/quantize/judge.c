@@ -138,16 +138,14 @@ static tq_status run_samples(tqi_refiner *r, const tqi_gathering *g, tqi_trials 
     return status;
 }
 
-/* NULL `list`: the whole model; `results` has an element for each trial. */
+/* `n` layers or, if `list` is NULL, the first `n` of WHOLE_TRIALS; `results` has `n` elements. */
 static tq_status run_trials(tqi_refiner *r, const tqi_gathering *g, const uint32_t *list,
                             uint32_t n, tqi_action as, tqi_heads *heads, uint32_t count,
                             tqi_trial *results) {
     tqi_heap *heap = r->options->heap;
     judge j = {.r = r, .subgraph = g->subgraph, .list = list, .as = as, .heads = heads};
     uint32_t layers = list ? 1 : r->n_layers, biases = layers + (list ? 0 : r->n_head_biases);
-    tqi_trials trials = {.n_trials = list    ? n
-                                     : heads ? 1
-                                             : (uint32_t)WHOLE_TRIALS,
+    tqi_trials trials = {.n_trials = n,
                          .most = 3 * layers + biases,
                          .make = make_changes,
                          .observe = heads ? observe_heads : NULL,
@@ -264,9 +262,12 @@ tq_status tqi_judge_whole(tqi_refiner *r, const tqi_gathering *g) {
     if (r->pace->wholes == 0)
         return TQ_OK;
     uint32_t count = tqi_affordable(g, r->pace->wholes, r->pace->work / (1 + WHOLE_TRIALS));
-    TQI_TRY(run_trials(r, g, NULL, 0, TQI_ACTION_WEIGHT_ONLY, NULL, count, results));
+    bool first = isnan(r->out->plain_error); /* it is the same in every plan */
+    uint32_t n = first ? WHOLE_TRIALS : ALL_AS_REFINED + 1;
+    TQI_TRY(run_trials(r, g, NULL, n, TQI_ACTION_WEIGHT_ONLY, NULL, count, results));
     r->out->error = results[ALL_AS_REFINED].worst;
-    r->out->plain_error = results[ALL_PLAIN].worst;
+    if (first)
+        r->out->plain_error = results[ALL_PLAIN].worst;
     return TQ_OK;
 }
 
@@ -301,7 +302,7 @@ static tq_status head_bias(tqi_refiner *r, uint32_t subgraph, const tqi_head *he
 
 tq_status tqi_correct_heads(tqi_refiner *r, const tqi_gathering *g) {
     tqi_heads heads;
-    tqi_trial results[WHOLE_TRIALS];
+    tqi_trial result;
     if (!r->context.corrects_bias)
         return TQ_OK;
     TQI_TRY(tqi_heads_find(&heads, r->graph, g->subgraph, &r->plan->constants.uses[g->subgraph],
@@ -309,7 +310,8 @@ tq_status tqi_correct_heads(tqi_refiner *r, const tqi_gathering *g) {
     if (heads.n == 0 || r->pace->wholes == 0)
         return TQ_OK;
     uint32_t count = tqi_affordable(g, r->pace->samples, r->pace->work / 2);
-    TQI_TRY(run_trials(r, g, NULL, 0, TQI_ACTION_WEIGHT_ONLY, &heads, count, results));
+    TQI_TRY(
+        run_trials(r, g, NULL, ALL_AS_REFINED + 1, TQI_ACTION_WEIGHT_ONLY, &heads, count, &result));
     for (uint32_t i = 0; i < heads.n; i++) {
         const tqi_head *head = &heads.list[i];
         float *values;

@@ -297,9 +297,9 @@ static void round_all_plainly(tqi_refiner *r) {
 }
 
 /* Heads are corrected, and the whole is judged, for the decisions as they are now. */
-static tq_status settle(tqi_refiner *r) {
+static tq_status judge(tqi_refiner *r) {
     r->n_head_biases = 0;
-    r->out->error = r->out->plain_error = NAN;
+    r->out->error = NAN;
     restore_biases(r, r->layers, r->own_biases);
     restore_biases(r, r->blocks, r->own_block_biases);
     for (uint32_t i = 0; i < r->graph->n_subgraphs; i++) {
@@ -310,9 +310,18 @@ static tq_status settle(tqi_refiner *r) {
         if (isnan(r->out->error)) /* the first one stands for all */
             TQI_TRY(tqi_judge_whole(r, g));
     }
+    return TQ_OK;
+}
+
+static void conclude(tqi_refiner *r) {
     if (r->out->error > r->out->plain_error && !has_blocks(r))
         round_all_plainly(r);
     hand_over(r);
+}
+
+static tq_status settle(tqi_refiner *r) {
+    TQI_TRY(judge(r));
+    conclude(r);
     return TQ_OK;
 }
 
@@ -358,11 +367,12 @@ static tq_status aim_at_error(tqi_refiner *r) {
     bool reached = false;
     for (uint32_t i = 0; i < ROUNDS; i++) {
         TQI_TRY(choose(r, 0, most, &reached));
-        TQI_TRY(settle(r));
+        TQI_TRY(judge(r));
         if (isnan(r->out->error) || !reached || r->out->error <= target)
             break;
         most *= 0.8 * target / r->out->error;
     }
+    conclude(r);
     r->out->goal = r->out->error <= target ? TQ_GOAL_REACHED : TQ_GOAL_MISSED;
     return TQ_OK;
 }
