@@ -21,41 +21,28 @@ static double correction(const tqi_bias_task *task, size_t group, size_t row) {
     const tqi_weight_rows *at = &task->rows;
     const double *mean = task->mean + group * at->taps;
     double sum = 0;
-    if (!task->values && at->tap_stride == 1 && at->scale_block == 0) {
+    if (at->tap_stride == 1 && at->scale_block == 0) {
         size_t first = tqi_weight_at(at, group, row, 0);
         return correction_of_codes(task->weights + first, task->codes + first,
                                    (double)tqi_scale_at(at, group, row, 0), mean, at->taps);
     }
     for (size_t t = 0; t < at->taps; t++) {
         size_t i = tqi_weight_at(at, group, row, t);
-        double used = task->values
-                          ? (double)task->values[i]
-                          : (double)tqi_scale_at(at, group, row, t) * (double)task->codes[i];
+        double used = (double)tqi_scale_at(at, group, row, t) * (double)task->codes[i];
         sum += (used - (double)task->weights[i]) * mean[t];
     }
     return sum;
 }
 
-tq_status tqi_correct_bias(const tqi_bias_task *task, float *corrected, tqi_bias_change *change,
-                           tq_error *error) {
-    tqi_bias_change total = {0, 0};
-    /* once to see whether all is well, once to write */
-    for (int write = 0; write < 2; write++)
-        for (size_t g = 0; g < task->rows.groups; g++)
-            for (size_t r = 0; r < task->rows.rows; r++) {
-                size_t i = g * task->rows.rows + r;
-                double off = correction(task, g, r);
-                float result = (float)((task->bias ? (double)task->bias[i] : 0) - off);
-                if (write) {
-                    corrected[i] = result;
-                    total.largest = fabs(off) > total.largest ? fabs(off) : total.largest;
-                    total.squares += off * off;
-                } else if (!isfinite(result)) {
-                    return tqi_fail(error, TQ_ERR_UNSUPPORTED,
-                                    "bias %zu would not be finite: no correction", i);
-                }
-            }
-    if (change)
-        *change = total;
+tq_status tqi_correct_bias(const tqi_bias_task *task, float *corrected, tq_error *error) {
+    for (size_t g = 0; g < task->rows.groups; g++)
+        for (size_t r = 0; r < task->rows.rows; r++) {
+            size_t i = g * task->rows.rows + r;
+            double bias = task->bias ? (double)task->bias[i] : 0;
+            corrected[i] = (float)(bias - correction(task, g, r));
+            if (!isfinite(corrected[i]))
+                return tqi_fail(error, TQ_ERR_UNSUPPORTED,
+                                "bias %zu would not be finite: no correction", i);
+        }
     return TQ_OK;
 }

@@ -288,7 +288,7 @@ static tq_status correct(const work *w, const tqi_value *bias, double *means, bo
                           .codes = l->codes,
                           .mean = means,
                           .bias = tqi_floats(bias)};
-    return or_simpler(tqi_correct_bias(&task, l->bias, NULL, w->error), done, w->error);
+    return or_simpler(tqi_correct_bias(&task, l->bias, w->error), done, w->error);
 }
 
 static tq_status correct_bias(const work *w) {
