@@ -54,17 +54,18 @@ static void grid_row(generator octave, uint32_t row, float *values, size_t n) {
         values[i] = 2.0f * unit(&r) - 1.0f;
 }
 
-/* Adds random values at every `cell` pixels, bilinear between them. The grid starts anywhere, so
- * that no pixel is special. `rows` has room for three rows of the grid. */
-static void add_octave(const plane *p, generator octave, uint32_t cell, float *rows) {
+/* Adds random values at every 2^log2_cell pixels, bilinear between them. The grid starts anywhere,
+ * so that no pixel is special. `rows` has room for three rows of the grid. */
+static void add_octave(const plane *p, generator octave, uint32_t log2_cell, float *rows) {
+    const uint32_t cell = UINT32_C(1) << log2_cell, within = cell - 1;
     uint32_t start_y = p->height > 1 ? below(&octave, cell) : 0, start_x = below(&octave, cell);
-    size_t channels = p->channels, n = ((start_x + p->width - 1) / cell + 2) * channels;
+    size_t channels = p->channels, n = (((start_x + p->width - 1) >> log2_cell) + 2) * channels;
     float *upper = rows, *lower = rows + n, *row = rows + 2 * n;
-    float amplitude = sqrtf((float)cell), step = 1.0f / (float)cell; /* cells are powers of two */
+    float amplitude = sqrtf((float)cell), step = 1.0f / (float)cell;
     uint32_t at = UINT32_MAX;
     for (uint32_t y = 0; y < p->height; y++) {
-        uint32_t above = (y + start_y) / cell;
-        float down = (float)((y + start_y) % cell) * step;
+        uint32_t above = (y + start_y) >> log2_cell;
+        float down = (float)((y + start_y) & within) * step;
         if (above != at) {
             grid_row(octave, above, upper, n);
             grid_row(octave, above + 1, lower, n);
@@ -74,8 +75,8 @@ static void add_octave(const plane *p, generator octave, uint32_t cell, float *r
             row[i] = amplitude * (upper[i] + (lower[i] - upper[i]) * down);
         float *out = p->pixels + (size_t)y * p->width * channels;
         for (uint32_t x = 0; x < p->width; x++, out += channels) {
-            const float *left = row + (size_t)((x + start_x) / cell) * channels;
-            float across = (float)((x + start_x) % cell) * step;
+            const float *left = row + (size_t)((x + start_x) >> log2_cell) * channels;
+            float across = (float)((x + start_x) & within) * step;
             for (size_t c = 0; c < channels; c++)
                 out[c] += left[c] + (left[c + channels] - left[c]) * across;
         }
@@ -122,9 +123,8 @@ static tq_status noise(const plane *p, generator r, float mean, float deviation,
     if (!rows)
         return tqi_no_memory(heap, bytes, error);
     memset(p->pixels, 0, plane_size(p) * sizeof(float));
-    uint32_t octave = 0;
-    for (uint64_t cell = 2; octave == 0 || cell <= longest; cell *= 2)
-        add_octave(p, branch(r, octave++), (uint32_t)cell, rows);
+    for (uint32_t octave = 0; octave == 0 || longest >> octave >= 2; octave++)
+        add_octave(p, branch(r, octave), octave + 1, rows);
     tqi_free(heap, rows, (size_t)bytes);
     normalize(p, mean, deviation);
     return TQ_OK;

@@ -15,6 +15,10 @@ typedef float lanes __attribute__((vector_size(16)));
 typedef float lanes;
 #endif
 
+#if (defined(__GNUC__) && __GNUC__ >= 12) || defined(__clang__)
+#define HAVE_SHUFFLE
+#endif
+
 enum { PARTS = TQI_GEMM_LANES * sizeof(float) / sizeof(lanes) };
 
 typedef struct vf {
@@ -83,11 +87,40 @@ bool tqi_panels_size(uint64_t depth, uint64_t columns, uint64_t *floats) {
            tqi_mul_u64(tqi_align_up(columns, TQI_GEMM_LANES), depth, floats);
 }
 
+enum { SQUARE = 4 };
+
+/* Four rows of four floats become columns. */
+static void turn_square(const float *rows, size_t stride, float *panel) {
+#ifdef HAVE_SHUFFLE
+    lanes r[SQUARE], half[SQUARE];
+    for (size_t j = 0; j < SQUARE; j++)
+        memcpy(&r[j], rows + j * stride, sizeof r[j]);
+    half[0] = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+    half[1] = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+    half[2] = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+    half[3] = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+    r[0] = __builtin_shufflevector(half[0], half[1], 0, 1, 4, 5);
+    r[1] = __builtin_shufflevector(half[0], half[1], 2, 3, 6, 7);
+    r[2] = __builtin_shufflevector(half[2], half[3], 0, 1, 4, 5);
+    r[3] = __builtin_shufflevector(half[2], half[3], 2, 3, 6, 7);
+    for (size_t i = 0; i < SQUARE; i++)
+        memcpy(panel + i * TQI_GEMM_LANES, &r[i], sizeof r[i]);
+#else
+    for (size_t j = 0; j < SQUARE; j++)
+        for (size_t i = 0; i < SQUARE; i++)
+            panel[i * TQI_GEMM_LANES + j] = rows[j * stride + i];
+#endif
+}
+
 /* Sixteen rows or less become columns. */
 static void pack_rows(const float *rows, size_t stride, size_t depth, size_t columns,
                       float *panel) {
     enum { RUN = 16 }; /* floats of a row that are used while they are in the cache */
-    for (size_t k = 0; k < depth; k += RUN) {
+    size_t squares = columns == TQI_GEMM_LANES ? depth / SQUARE * SQUARE : 0;
+    for (size_t k = 0; k < squares; k += SQUARE)
+        for (size_t j = 0; j < columns; j += SQUARE)
+            turn_square(rows + j * stride + k, stride, panel + k * TQI_GEMM_LANES + j);
+    for (size_t k = squares; k < depth; k += RUN) {
         size_t end = least(k + RUN, depth);
         for (size_t j = 0; j < columns; j++)
             for (size_t i = k; i < end; i++)
