@@ -406,10 +406,12 @@ typedef struct tq_array {
 
 typedef struct tq_stats_options {
     uint32_t struct_size;
-    uint32_t subgraph; /* whose inputs are given; 0: the main one */
+    uint32_t subgraph;       /* whose inputs are given; 0: the main one */
+    const tq_runner *runner; /* NULL: all in the calling thread. What it points to must outlive the
+                                statistics, the struct itself is copied */
 } tq_stats_options;
 #define TQ_STATS_OPTIONS_INIT                                                                      \
-    { sizeof(tq_stats_options), 0 }
+    { sizeof(tq_stats_options), 0, NULL }
 
 /* For a model that was loaded (of a bundle: for one of its members); `options` may be NULL. It
  * keeps what it needs of the model, which may be freed before it. TQ_ERR_UNSUPPORTED: this library
@@ -498,8 +500,8 @@ typedef struct tq_quantize_options {
                                needs LiteRT 2.1, and is_dynamic */
     tq_progress progress;   /* NULL: none; counts steps, not bytes */
     void *progress_opaque;
-    const tq_runner *runner; /* for what can be shared out: nothing yet. NULL: all in the
-                                calling thread */
+    const tq_runner *runner; /* NULL: all in the calling thread. The result is the same for any
+                                number of workers; each takes some memory for itself */
 } tq_quantize_options;
 #define TQ_QUANTIZE_OPTIONS_INIT                                                                   \
     { sizeof(tq_quantize_options), 0, NULL, 0, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL }
@@ -689,9 +691,10 @@ typedef struct tq_verify_options {
                                0: 32 */
     tq_progress progress;   /* NULL: none; counts steps, not bytes */
     void *progress_opaque;
+    const tq_runner *runner; /* NULL: all in the calling thread */
 } tq_verify_options;
 #define TQ_VERIFY_OPTIONS_INIT                                                                     \
-    { sizeof(tq_verify_options), 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL }
+    { sizeof(tq_verify_options), 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL }
 
 typedef struct tq_verification_info {
     uint32_t struct_size;

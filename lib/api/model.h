@@ -93,6 +93,9 @@ tq_status tqi_blame_member(const tq_model *bundle, uint32_t member, tq_status st
 /* Copies an options struct of any age over `known`, which holds the defaults. */
 tq_status tqi_read_options(void *known, size_t known_size, const void *given, const char *name,
                            tq_error *error);
+/* Sets *runner to `copy`, or to NULL if none is given. */
+tq_status tqi_read_runner(const tq_runner *given, tq_runner *copy, const tq_runner **runner,
+                          tq_error *error);
 /* Copies a result into a caller's struct of any age, keeping its struct_size. */
 tq_status tqi_fill_struct(void *out, const void *result, size_t result_size);
 /* Gives the caller the error; returns its status. */

@@ -11,6 +11,7 @@ struct tq_stats {
     tq_model *model; /* another one over the same file, so that this stays open */
     tqi_arena arena; /* of the constants */
     tqi_constants constants;
+    tq_runner runner;
     tqi_gathering gathering;
 };
 

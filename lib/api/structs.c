@@ -25,6 +25,19 @@ tq_status tqi_read_options(void *known, size_t known_size, const void *given, co
     return TQ_OK;
 }
 
+tq_status tqi_read_runner(const tq_runner *given, tq_runner *copy, const tq_runner **runner,
+                          tq_error *error) {
+    *copy = (tq_runner){sizeof *copy, 1, NULL, NULL};
+    *runner = NULL;
+    TQI_TRY(tqi_read_options(copy, sizeof *copy, given, "tq_runner", error));
+    if (!given)
+        return TQ_OK;
+    if (!copy->run || copy->workers == 0)
+        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_runner lacks `run` or `workers`");
+    *runner = copy;
+    return TQ_OK;
+}
+
 tq_status tqi_fill_struct(void *out, const void *result, size_t result_size) {
     if (!out)
         return TQ_ERR_INVALID_ARGUMENT;

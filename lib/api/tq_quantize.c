@@ -203,6 +203,7 @@ static tq_status refine(tq_model *model, const tq_recipe *recipe, const recipe_c
                                   .min_snr_db = choices->options->min_snr_db,
                                   .measure = measure,
                                   .measure_opaque = model,
+                                  .runner = choices->options->runner,
                                   .progress = choices->options->progress,
                                   .progress_opaque = choices->options->progress_opaque};
     if (options.progress && model->input->outer) {
@@ -303,7 +304,9 @@ static tq_status tell_end(const tq_model *model, const recipe_choice *choices, t
 static tq_status quantize(const tq_model *model, const tq_recipe *recipe,
                           const tq_quantize_options *given, tq_model **quantized, tq_error *error) {
     tq_quantize_options options = TQ_QUANTIZE_OPTIONS_INIT;
+    tq_runner runner;
     TQI_TRY(read_options(given, &options, error));
+    TQI_TRY(tqi_read_runner(options.runner, &runner, &options.runner, error));
     if (!model || !recipe || !quantized)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_quantize() needs a model, a recipe and a result");

@@ -13,19 +13,10 @@ static tq_status read_options(const tq_save_options *given, save_options *option
                               tq_error *error) {
     tq_save_options known = TQ_SAVE_OPTIONS_INIT;
     TQI_TRY(tqi_read_options(&known, sizeof known, given, "tq_save_options", error));
-    *options = (save_options){known.flags,
-                              {NULL, known.progress, known.progress_opaque},
-                              {sizeof(tq_runner), 1, NULL, NULL}};
-    TQI_TRY(tqi_read_options(&options->runner, sizeof options->runner, known.runner, "tq_runner",
-                             error));
+    *options = (save_options){known.flags, {NULL, known.progress, known.progress_opaque}, {0}};
     if (known.flags & ~(uint32_t)(TQ_SAVE_OVERWRITE | TQ_SAVE_SYNC))
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_save_options.flags has unknown bits");
-    if (!known.runner)
-        return TQ_OK;
-    if (!options->runner.run || options->runner.workers == 0)
-        return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_runner lacks `run` or `workers`");
-    options->write.runner = &options->runner;
-    return TQ_OK;
+    return tqi_read_runner(known.runner, &options->runner, &options->write.runner, error);
 }
 
 /* Writing again after a refusal starts from the beginning, which a callback can't undo: a dry

@@ -20,15 +20,16 @@ static tq_status check_model(const tq_model *model, uint32_t subgraph, tq_error 
     return TQ_OK;
 }
 
-static tq_status begin(tq_stats *stats, uint32_t subgraph, tq_error *error) {
+static tq_status begin(tq_stats *stats, const tq_stats_options *options, tq_error *error) {
     tqi_input *input = stats->model->input;
     tqi_gathering_options how = {.kernels = &input->kernels,
                                  .cpu_flags = input->cpu_flags,
                                  .heap = input->heap,
                                  .grams = true};
+    TQI_TRY(tqi_read_runner(options->runner, &stats->runner, &how.runner, error));
     TQI_TRY(tqi_find_constants(&input->graph, &stats->arena, &stats->constants, error));
-    return tqi_gathering_begin(&stats->gathering, &input->graph, &stats->constants, subgraph, &how,
-                               error);
+    return tqi_gathering_begin(&stats->gathering, &input->graph, &stats->constants,
+                               options->subgraph, &how, error);
 }
 
 static tq_status create(const tq_model *model, const tq_stats_options *given, tq_stats **out,
@@ -48,7 +49,7 @@ static tq_status create(const tq_model *model, const tq_stats_options *given, tq
     }
     *stats = (tq_stats){.model = own};
     tqi_arena_init(&stats->arena, model->input->heap);
-    tq_status status = begin(stats, options.subgraph, error);
+    tq_status status = begin(stats, &options, error);
     if (status == TQ_OK)
         *out = stats;
     else

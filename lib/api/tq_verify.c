@@ -43,18 +43,20 @@ static tq_status check_model(const tq_model *model, tq_error *error) {
 
 static tq_status compare(tq_verification *v, const tq_verify_options *options, tq_error *error) {
     const tqi_input *reference = v->reference->input;
-    const tqi_compare_options how = {.kernels = &reference->kernels,
-                                     .cpu_flags = reference->cpu_flags,
-                                     .heap = reference->heap,
-                                     .sets = {.n_sets = options->n_sets,
-                                              .given = options->inputs,
-                                              .seed = options->seed,
-                                              .low = options->low,
-                                              .high = options->high},
-                                     .signature = options->signature,
-                                     .n_trials = options->n_trials,
-                                     .progress = options->progress,
-                                     .progress_opaque = options->progress_opaque};
+    tq_runner runner;
+    tqi_compare_options how = {.kernels = &reference->kernels,
+                               .cpu_flags = reference->cpu_flags,
+                               .heap = reference->heap,
+                               .sets = {.n_sets = options->n_sets,
+                                        .given = options->inputs,
+                                        .seed = options->seed,
+                                        .low = options->low,
+                                        .high = options->high},
+                               .signature = options->signature,
+                               .n_trials = options->n_trials,
+                               .progress = options->progress,
+                               .progress_opaque = options->progress_opaque};
+    TQI_TRY(tqi_read_runner(options->runner, &runner, &how.runner, error));
     return tqi_run_side_by_side(&v->result, &reference->graph, &v->other->input->graph, &how,
                                 &v->arena, error);
 }

@@ -92,8 +92,8 @@ void tqi_arena_free(tqi_arena *arena) {
     }
 }
 
-tq_status tqi_arena_alloc(tqi_arena *arena, uint64_t count, size_t size, void *out,
-                          tq_error *error) {
+tq_status tqi_arena_take(tqi_arena *arena, uint64_t count, size_t size, void *out,
+                         tq_error *error) {
     uint64_t bytes;
     if (!tqi_mul_u64(count, size, &bytes) || bytes > SIZE_MAX / 2)
         return tqi_fail(error, TQ_ERR_OUT_OF_MEMORY, "an array of %" PRIu64 " is too large", count);
@@ -120,7 +120,15 @@ tq_status tqi_arena_alloc(tqi_arena *arena, uint64_t count, size_t size, void *o
     }
     void *memory = (unsigned char *)chunk + chunk->used;
     chunk->used += (size_t)bytes;
-    memset(memory, 0, (size_t)bytes);
+    memcpy(out, &memory, sizeof memory);
+    return TQ_OK;
+}
+
+tq_status tqi_arena_alloc(tqi_arena *arena, uint64_t count, size_t size, void *out,
+                          tq_error *error) {
+    void *memory = NULL;
+    TQI_TRY(tqi_arena_take(arena, count, size, &memory, error));
+    memset(memory, 0, (size_t)count * size);
     memcpy(out, &memory, sizeof memory);
     return TQ_OK;
 }

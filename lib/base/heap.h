@@ -27,7 +27,7 @@ void tqi_heap_refund(tqi_heap *heap, uint64_t size);
 /* The status for an allocation of `size` bytes that just failed. */
 tq_status tqi_no_memory(const tqi_heap *heap, uint64_t size, tq_error *error);
 
-/* Freed all at once. Blocks are zeroed and aligned for any scalar. */
+/* Freed all at once. Blocks are aligned for any scalar and zeroed, except by tqi_arena_take(). */
 typedef struct tqi_arena_chunk tqi_arena_chunk;
 typedef struct tqi_arena {
     tqi_heap *heap;
@@ -38,6 +38,7 @@ void tqi_arena_init(tqi_arena *arena, tqi_heap *heap);
 void tqi_arena_free(tqi_arena *arena);
 tq_status tqi_arena_alloc(tqi_arena *arena, uint64_t count, size_t size, void *out,
                           tq_error *error);
+tq_status tqi_arena_take(tqi_arena *arena, uint64_t count, size_t size, void *out, tq_error *error);
 
 /* *out is a T *: the call sets it to `count` zeroed elements. */
 #define TQI_NEW(arena, out, count, error)                                                          \

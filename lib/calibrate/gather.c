@@ -29,6 +29,7 @@ tq_status tqi_gathering_begin(tqi_gathering *g, const tqi_graph *graph,
                                      .cpu_flags = options->cpu_flags};
     tqi_exec_options how = {.kernels = options->kernels,
                             .cpu_flags = options->cpu_flags,
+                            .runner = options->runner,
                             .heap = options->heap,
                             .as_far_as_possible = true,
                             .keep = UINT64_MAX,

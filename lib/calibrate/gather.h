@@ -11,6 +11,7 @@ enum { TQI_KEPT_SAMPLES = 4 };
 typedef struct tqi_gathering_options {
     const tqi_kernels *kernels;
     uint32_t cpu_flags;
+    const tq_runner *runner; /* NULL: all in this thread */
     tqi_heap *heap;
     bool grams;           /* second moments too */
     double work;          /* multiplications that runs on samples of our own may take in all, but

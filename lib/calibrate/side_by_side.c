@@ -53,6 +53,7 @@ static tq_status open_entry(comparer *c, const entry *e) {
     /* what one executor keeps, another can't have: with a limit it is better not to */
     c->how = (tqi_exec_options){.kernels = options->kernels,
                                 .cpu_flags = options->cpu_flags,
+                                .runner = options->runner,
                                 .heap = options->heap,
                                 .as_far_as_possible = true,
                                 .keep = options->heap->limit ? 0 : KEEP,

@@ -10,6 +10,7 @@
 typedef struct tqi_compare_options {
     const tqi_kernels *kernels;
     uint32_t cpu_flags;
+    const tq_runner *runner; /* NULL: all in this thread */
     tqi_heap *heap;
     tqi_sets_wanted sets;
     const char *signature; /* NULL: all */

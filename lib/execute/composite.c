@@ -75,6 +75,7 @@ tq_status tqi_run_composite(const tqi_call *call, tq_error *error) {
     budget.depth--;
     const tqi_exec_options options = {.kernels = call->kernels,
                                       .cpu_flags = call->cpu_flags,
+                                      .runner = call->runner,
                                       .heap = call->heap,
                                       .budget = budget};
     TQI_TRY(tqi_exec_create(&exec, call->graph, body, &options, error));

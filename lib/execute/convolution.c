@@ -2,6 +2,7 @@
 /* CONV_2D: rows of patches times the filters. */
 #include <string.h>
 
+#include "execute/share.h"
 #include "execute/window.h"
 
 enum { OPTIONS = 1 };
@@ -119,39 +120,54 @@ static bool reads_pixels(const conv *c) {
     return c->h.taps == 1 && c->w.taps == 1 && c->h.stride == 1 && c->w.stride == 1;
 }
 
-static tq_status run_group(const tqi_call *call, const conv *c, size_t group, float *patches,
-                           size_t rows, tqi_arena *arena, tq_error *error) {
+/* A group of channels. */
+typedef struct group {
+    const tqi_call *call;
+    const conv *c;
+    size_t index;
+    const float *panels;
+    float *patches; /* `rows` for each worker; NULL: not needed */
+    size_t rows;
+} group;
+
+static void run_pixels(void *data, size_t first, size_t n, uint32_t worker) {
+    const group *g = data;
+    const conv *c = g->c;
+    size_t filter = g->index * c->in_groups;
+    float *y = c->y + first * c->filters + filter;
+    float *patches = g->patches ? g->patches + worker * g->rows * c->depth : NULL;
+    const float *x = patches;
+    for (size_t i = 0; i < n && patches; i++)
+        put_patch(c, first + i, g->index, patches + i * c->depth);
+    if (!patches)
+        x = c->x + first * c->in_channels + g->index * c->channels;
+    tqi_multiply(g->call->gemm, x, patches ? c->depth : c->in_channels, n, g->panels, c->depth,
+                 c->in_groups, y, c->filters);
+    tqi_finish_rows(y, c->filters, n, c->in_groups, c->bias ? c->bias + filter : NULL,
+                    c->activation);
+}
+
+static tq_status run_group(group *g, uint32_t workers, tqi_arena *arena, tq_error *error) {
+    const conv *c = g->c;
     float *panels = NULL;
-    size_t first = group * c->in_groups;
-    TQI_TRY(tqi_panels_new(arena, c->filter + first * c->depth, 1, c->depth, c->depth, c->in_groups,
-                           &panels, error));
-    for (size_t p = 0; p < c->pixels; p += rows) {
-        size_t n = rows < c->pixels - p ? rows : c->pixels - p;
-        float *y = c->y + p * c->filters + first;
-        const float *x = patches;
-        for (size_t i = 0; i < n && patches; i++)
-            put_patch(c, p + i, group, patches + i * c->depth);
-        if (!patches)
-            x = c->x + p * c->in_channels + group * c->channels;
-        tqi_multiply(call->gemm, x, patches ? c->depth : c->in_channels, n, panels, c->depth,
-                     c->in_groups, y, c->filters);
-        tqi_finish_rows(y, c->filters, n, c->in_groups, c->bias ? c->bias + first : NULL,
-                        c->activation);
-    }
+    TQI_TRY(tqi_panels_new(arena, c->filter + g->index * c->in_groups * c->depth, 1, c->depth,
+                           c->depth, c->in_groups, &panels, error));
+    g->panels = panels;
+    tqi_share_rows(g->call, workers, c->pixels, g->rows, TQI_GEMM_STEP, run_pixels, g);
     return TQ_OK;
 }
 
 static tq_status run(const tqi_call *call, const conv *c, tq_error *error) {
     tqi_arena arena, of_group;
     tqi_arena_init(&arena, call->heap);
-    size_t rows = tqi_rows_at_once(c->depth, c->pixels);
-    float *patches = NULL;
+    group g = {.call = call, .c = c, .rows = tqi_rows_at_once(c->depth, c->pixels)};
+    uint32_t workers = tqi_workers(call, (uint64_t)c->pixels * c->depth * c->in_groups);
     tq_status status = TQ_OK;
     if (!reads_pixels(c))
-        status = tqi_floats_new(&arena, (uint64_t)rows * c->depth, &patches, error);
-    for (size_t g = 0; g < c->filters / c->in_groups && status == TQ_OK; g++) {
+        status = tqi_floats_new(&arena, (uint64_t)workers * g.rows * c->depth, &g.patches, error);
+    for (; g.index < c->filters / c->in_groups && status == TQ_OK; g.index++) {
         tqi_arena_init(&of_group, call->heap);
-        status = run_group(call, c, g, patches, rows, &of_group, error);
+        status = run_group(&g, workers, &of_group, error);
         tqi_arena_free(&of_group);
     }
     tqi_arena_free(&arena);

@@ -2,6 +2,7 @@
 /* DEPTHWISE_CONV_2D: sums of products along the channels, tap by tap. */
 #include <string.h>
 
+#include "execute/share.h"
 #include "execute/window.h"
 
 enum { OPTIONS = 2 };
@@ -13,11 +14,23 @@ typedef struct depthwise {
     size_t images, image_size, in_channels, channels;
     size_t multiplier; /* outputs of an input channel */
     int32_t activation;
-    const float **from, **weight; /* of the taps that lie in the image */
-    float *patch;                 /* NULL: they are read where they are */
-    float *image;                 /* a copy with room behind; NULL: it is not needed */
+    float *image; /* a copy with room behind; NULL: it is not needed */
     const tqi_gemm *gemm;
 } depthwise;
+
+/* Of a worker. */
+typedef struct taps {
+    const float **from, **weight; /* of those that lie in the image */
+    float *patch;                 /* NULL: they are read where they are */
+} taps;
+
+/* Rows of the output of one image. */
+typedef struct rows {
+    const depthwise *d;
+    taps *of_workers;
+    const float *image;
+    float *y;
+} rows;
 
 static tq_status set_up(const tqi_call *call, depthwise *d, float **out, tq_error *error) {
     const tqi_value *x = NULL, *filter = NULL;
@@ -60,27 +73,43 @@ static tq_status set_up(const tqi_call *call, depthwise *d, float **out, tq_erro
     return TQ_OK;
 }
 
-/* Lists of taps, and room: where inputs make several channels each for these, where there are
- * few channels for whole vectors to be read. */
-static tq_status prepare(depthwise *d, tqi_arena *arena, tq_error *error) {
-    uint64_t taps = (uint64_t)d->h.taps * (uint64_t)d->w.taps;
-    TQI_NEW(arena, &d->from, taps, error);
-    TQI_NEW(arena, &d->weight, taps, error);
-    if (d->multiplier > 1)
-        TQI_TRY(tqi_floats_new(arena, taps * d->channels + TQI_GEMM_LANES, &d->patch, error));
+/* Floats with room behind them for a vector that starts at the last. */
+static tq_status new_padded(tqi_arena *arena, uint64_t count, float **out, tq_error *error) {
+    TQI_TRY(tqi_floats_new(arena, count + TQI_GEMM_LANES, out, error));
+    memset(*out + count, 0, TQI_GEMM_LANES * sizeof **out);
+    return TQ_OK;
+}
+
+/* Lists of taps, and room where inputs make several channels each. */
+static tq_status new_taps(const depthwise *d, uint32_t workers, taps *list, tqi_arena *arena,
+                          tq_error *error) {
+    uint64_t count = (uint64_t)d->h.taps * (uint64_t)d->w.taps;
+    for (uint32_t i = 0; i < workers; i++) {
+        TQI_NEW(arena, &list[i].from, count, error);
+        TQI_NEW(arena, &list[i].weight, count, error);
+        if (d->multiplier > 1)
+            TQI_TRY(new_padded(arena, count * d->channels, &list[i].patch, error));
+    }
+    return TQ_OK;
+}
+
+/* Room where there are few channels for whole vectors to be read. */
+static tq_status pad(depthwise *d, tqi_arena *arena, tq_error *error) {
+    uint64_t weights = (uint64_t)d->h.taps * (uint64_t)d->w.taps * d->channels;
     if (d->channels >= TQI_GEMM_LANES)
         return TQ_OK;
     if (d->multiplier == 1)
-        TQI_TRY(tqi_floats_new(arena, d->image_size + TQI_GEMM_LANES, &d->image, error));
+        TQI_TRY(new_padded(arena, d->image_size, &d->image, error));
     float *filter = NULL;
-    TQI_TRY(tqi_floats_new(arena, taps * d->channels + TQI_GEMM_LANES, &filter, error));
-    memcpy(filter, d->filter, (size_t)taps * d->channels * sizeof *filter);
+    TQI_TRY(new_padded(arena, weights, &filter, error));
+    memcpy(filter, d->filter, (size_t)weights * sizeof *filter);
     d->filter = filter;
     return TQ_OK;
 }
 
 /* The taps of the output at (oy, ox) that lie in the image. */
-static size_t list_taps(const depthwise *d, const float *image, int64_t oy, int64_t ox) {
+static size_t list_taps(const depthwise *d, const taps *list, const float *image, int64_t oy,
+                        int64_t ox) {
     size_t n = 0;
     for (int64_t i = 0; i < d->h.taps; i++) {
         int64_t y = oy * d->h.stride - d->h.before + i * d->h.dilation;
@@ -90,18 +119,18 @@ static size_t list_taps(const depthwise *d, const float *image, int64_t oy, int6
             int64_t x = ox * d->w.stride - d->w.before + j * d->w.dilation;
             if (x < 0 || x >= d->w.in)
                 continue;
-            d->from[n] = image + (size_t)(y * d->w.in + x) * d->in_channels;
-            d->weight[n++] = d->filter + (size_t)(i * d->w.taps + j) * d->channels;
+            list->from[n] = image + (size_t)(y * d->w.in + x) * d->in_channels;
+            list->weight[n++] = d->filter + (size_t)(i * d->w.taps + j) * d->channels;
         }
     }
     return n;
 }
 
-static void gather(const depthwise *d, size_t taps) {
-    float *to = d->patch;
-    for (size_t t = 0; t < taps; t++) {
-        const float *from = d->from[t];
-        d->from[t] = to;
+static void gather(const depthwise *d, const taps *list, size_t n) {
+    float *to = list->patch;
+    for (size_t t = 0; t < n; t++) {
+        const float *from = list->from[t];
+        list->from[t] = to;
         for (size_t c = 0; c < d->in_channels; c++)
             for (size_t m = 0; m < d->multiplier; m++)
                 *to++ = from[c];
@@ -113,22 +142,49 @@ static void gather(const depthwise *d, size_t taps) {
 static int64_t run_length(const depthwise *d, int64_t ox) {
     const tqi_axis *w = &d->w;
     int64_t first = ox * w->stride - w->before, reach = (w->taps - 1) * w->dilation;
-    if (d->patch || first < 0 || first + reach >= w->in)
+    if (d->multiplier > 1 || first < 0 || first + reach >= w->in)
         return 1;
     int64_t last = (w->in - 1 - reach + w->before) / w->stride;
     return (last < w->out ? last + 1 : w->out) - ox;
 }
 
-static void run_row(const depthwise *d, const float *image, int64_t oy, float *y) {
+static void run_row(const depthwise *d, const taps *list, const float *image, int64_t oy,
+                    float *y) {
     for (int64_t ox = 0, n; ox < d->w.out; ox += n) {
         n = run_length(d, ox);
-        size_t taps = list_taps(d, image, oy, ox);
-        if (d->patch)
-            gather(d, taps);
-        d->gemm->taps(d->from, d->weight, taps, (size_t)n, (size_t)d->w.stride * d->in_channels,
-                      d->channels, y + (size_t)ox * d->channels);
+        size_t count = list_taps(d, list, image, oy, ox);
+        if (d->multiplier > 1)
+            gather(d, list, count);
+        d->gemm->taps(list->from, list->weight, count, (size_t)n,
+                      (size_t)d->w.stride * d->in_channels, d->channels,
+                      y + (size_t)ox * d->channels);
     }
     tqi_finish_rows(y, d->channels, (size_t)d->w.out, d->channels, d->bias, d->activation);
+}
+
+static void run_rows(void *data, size_t first, size_t n, uint32_t worker) {
+    const rows *r = data;
+    size_t row = (size_t)r->d->w.out * r->d->channels;
+    for (size_t i = first; i < first + n; i++)
+        run_row(r->d, &r->of_workers[worker], r->image, (int64_t)i, r->y + i * row);
+}
+
+static tq_status run(const tqi_call *call, depthwise *d, float *y, tqi_arena *arena,
+                     tq_error *error) {
+    size_t height = (size_t)d->h.out, image = height * (size_t)d->w.out * d->channels;
+    uint32_t workers = tqi_workers(call, (uint64_t)image * (uint64_t)(d->h.taps * d->w.taps));
+    rows r = {.d = d};
+    TQI_NEW(arena, &r.of_workers, workers, error);
+    TQI_TRY(new_taps(d, workers, r.of_workers, arena, error));
+    TQI_TRY(pad(d, arena, error));
+    for (size_t i = 0; i < d->images; i++) {
+        r.image = d->x + i * d->image_size;
+        r.y = y + i * image;
+        if (d->image)
+            r.image = memcpy(d->image, r.image, d->image_size * sizeof *r.image);
+        tqi_share_rows(call, workers, height, height, 1, run_rows, &r);
+    }
+    return TQ_OK;
 }
 
 tq_status tqi_run_depthwise_conv_2d(const tqi_call *call, tq_error *error) {
@@ -137,14 +193,7 @@ tq_status tqi_run_depthwise_conv_2d(const tqi_call *call, tq_error *error) {
     TQI_TRY(set_up(call, &d, &y, error));
     tqi_arena arena;
     tqi_arena_init(&arena, call->heap);
-    tq_status status = prepare(&d, &arena, error);
-    for (size_t i = 0; i < d.images && status == TQ_OK; i++) {
-        const float *image = d.x + i * d.image_size;
-        if (d.image)
-            image = memcpy(d.image, image, d.image_size * sizeof *image);
-        for (int64_t oy = 0; oy < d.h.out; oy++, y += (size_t)d.w.out * d.channels)
-            run_row(&d, image, oy, y);
-    }
+    tq_status status = run(call, &d, y, &arena, error);
     tqi_arena_free(&arena);
     return status;
 }

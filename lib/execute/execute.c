@@ -253,6 +253,7 @@ tq_status tqi_exec_call(tqi_exec *exec, uint32_t index, tqi_run_operator *run, b
                            .heap = exec->options.heap,
                            .gemm = &exec->gemm,
                            .cpu_flags = exec->options.cpu_flags,
+                           .runner = exec->options.runner,
                            .budget = &budget};
     memset(exec->outputs, 0, op->n_outputs * sizeof *exec->outputs);
     tq_status status = hybrid ? tqi_run_hybrid(run, &call, TQI_TYPE_INT8, error)

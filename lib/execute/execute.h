@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a subgraph of a graph as loaded, in float32, to gather statistics. It is no runtime: one
- * thread, no state from run to run, and what it can't run (most custom operators, control flow,
+ * Runs a subgraph of a graph as loaded, in float32, to gather statistics. It is no runtime: no
+ * state from run to run, and what it can't run (most custom operators, control flow,
  * variables, quantized or float16 activations) it says. Composites run as their decomposition, of
  * which nothing is observed.
  *
@@ -22,7 +22,8 @@ typedef struct tqi_exec tqi_exec;
 
 typedef struct tqi_exec_options {
     const tqi_kernels *kernels;
-    uint32_t cpu_flags; /* TQ_CPU_... for the products of matrices */
+    uint32_t cpu_flags;      /* TQ_CPU_... for the products of matrices */
+    const tq_runner *runner; /* NULL: all in this thread */
     tqi_heap *heap;
     /* What can't be run is skipped, and what depends on it; else it is an error. */
     bool as_far_as_possible;

@@ -20,6 +20,7 @@ enum {
     TQI_GEMM_LANES = 16,  /* columns of a panel */
     TQI_GEMM_DEPTH = 256, /* so a panel stays in the first cache */
     TQI_GEMM_ROWS = 96,   /* that are best done together, where there are so many */
+    TQI_GEMM_STEP = 8,    /* rows that a level does at once, or more */
 };
 
 typedef struct tqi_gemm {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FULLY_CONNECTED and BATCH_MATMUL. */
+#include "execute/share.h"
 #include "execute/window.h"
 
 /* ---- FULLY_CONNECTED ---- */
@@ -50,22 +51,35 @@ static tq_status set_up_connected(const tqi_call *call, connected *c, tq_error *
     return TQ_OK;
 }
 
-/* A panel at a time: all of a large layer's weights packed would be as large again. */
+/* Columns of the result; all of a large layer's weights packed would be as large again. */
+typedef struct slab {
+    const tqi_gemm *gemm;
+    const connected *c;
+    float *panels; /* `size` floats for each worker */
+    size_t size;
+} slab;
+
+static void run_columns(void *data, size_t first, size_t n, uint32_t worker) {
+    const slab *part = data;
+    const connected *c = part->c;
+    float *panels = part->panels + worker * part->size;
+    tqi_panels_pack(c->weights + first * c->depth, 1, c->depth, c->depth, n, panels);
+    tqi_multiply(part->gemm, c->x, c->depth, c->rows, panels, c->depth, n, c->y + first,
+                 c->columns);
+}
+
 static tq_status run_connected(const tqi_call *call, const connected *c, tqi_arena *arena,
                                tq_error *error) {
-    enum { COLUMNS = 8 * TQI_GEMM_LANES };
+    enum { COLUMNS = 8 * TQI_GEMM_LANES, OF_PACKING = 4 }; /* as much as so many rows */
     size_t most = c->columns < COLUMNS ? c->columns : COLUMNS;
+    uint32_t workers = tqi_workers(call, (uint64_t)(c->rows + OF_PACKING) * c->depth * c->columns);
     uint64_t floats;
-    float *panels = NULL;
-    if (!tqi_panels_size(c->depth, most, &floats))
+    slab part = {.gemm = call->gemm, .c = c};
+    if (!tqi_panels_size(c->depth, most, &floats) || floats > SIZE_MAX / 4 / workers)
         return tqi_call_refuse(call, error, "its weights are too large");
-    TQI_TRY(tqi_floats_new(arena, floats, &panels, error));
-    for (size_t j = 0; j < c->columns; j += COLUMNS) {
-        size_t n = c->columns - j < COLUMNS ? c->columns - j : COLUMNS;
-        tqi_panels_pack(c->weights + j * c->depth, 1, c->depth, c->depth, n, panels);
-        tqi_multiply(call->gemm, c->x, c->depth, c->rows, panels, c->depth, n, c->y + j,
-                     c->columns);
-    }
+    part.size = (size_t)floats;
+    TQI_TRY(tqi_floats_new(arena, floats * workers, &part.panels, error));
+    tqi_share_rows(call, workers, c->columns, COLUMNS, TQI_GEMM_LANES, run_columns, &part);
     tqi_finish_rows(c->y, c->columns, c->rows, c->columns, c->bias, c->activation);
     return TQ_OK;
 }
@@ -149,6 +163,21 @@ static void transpose(const float *from, size_t rows, size_t columns, float *to)
             to[i * columns + j] = from[j * rows + i];
 }
 
+typedef struct product {
+    const tqi_gemm *gemm;
+    const batches *b;
+    const float *x, *panels;
+    float *y;
+} product;
+
+static void run_rows(void *data, size_t first, size_t n, uint32_t worker) {
+    const product *p = data;
+    const batches *b = p->b;
+    (void)worker;
+    tqi_multiply(p->gemm, p->x + first * b->depth, b->depth, n, p->panels, b->depth, b->columns,
+                 p->y + first * b->columns, b->columns);
+}
+
 static tq_status run_batches(const tqi_call *call, const batches *b, tqi_arena *arena,
                              tq_error *error) {
     float *panels = NULL, *turned = NULL;
@@ -162,6 +191,7 @@ static tq_status run_batches(const tqi_call *call, const batches *b, tqi_arena *
         count *= (uint64_t)b->shape[i];
     TQI_TRY(tqi_call_work(call, count, b->rows + 1,
                           (uint64_t)(b->depth + 1) * (b->columns + TQI_GEMM_LANES), error));
+    uint32_t workers = tqi_workers(call, (uint64_t)b->rows * b->depth * b->columns);
     const float *packed = NULL;
     for (uint64_t i = 0; i < count; i++) {
         const float *x = matrix_of(b, b->x, i), *y = matrix_of(b, b->y, i);
@@ -171,8 +201,9 @@ static tq_status run_batches(const tqi_call *call, const batches *b, tqi_arena *
         packed = y;
         if (b->adj_x)
             transpose(x, b->rows, b->depth, turned);
-        tqi_multiply(call->gemm, b->adj_x ? turned : x, b->depth, b->rows, panels, b->depth,
-                     b->columns, b->result + i * b->rows * b->columns, b->columns);
+        product p = {call->gemm, b, b->adj_x ? turned : x, panels,
+                     b->result + i * b->rows * b->columns};
+        tqi_share_rows(call, workers, b->rows, b->rows, TQI_GEMM_STEP, run_rows, &p);
     }
     return TQ_OK;
 }

@@ -32,8 +32,9 @@ typedef struct tqi_call {
     const tqi_kernels *kernels;
     tqi_heap *heap; /* of outputs and scratch */
     const struct tqi_gemm *gemm;
-    uint32_t cpu_flags; /* that made it */
-    tqi_budget *budget; /* NULL: no bounds */
+    uint32_t cpu_flags;      /* that made it */
+    const tq_runner *runner; /* NULL: all in this thread */
+    tqi_budget *budget;      /* NULL: no bounds */
 } tqi_call;
 
 typedef tq_status tqi_run_operator(const tqi_call *call, tq_error *error);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "execute/custom.h"
+#include "execute/share.h"
 #include "execute/window.h"
 
 enum { OPTIONS = 49 };
@@ -153,38 +154,55 @@ static float *place(const transposed *t, size_t image, int64_t q_h, int64_t q_w)
     return t->y + pixel * t->channels;
 }
 
+/* Of all images. */
+typedef struct phase {
+    const tqi_gemm *gemm;
+    const transposed *t;
+    size_t depth, rows;
+    const float *panels;
+    float *patches, *results; /* `rows` for each worker */
+} phase;
+
+static void run_pixels(void *data, size_t first, size_t n, uint32_t worker) {
+    const phase *p = data;
+    const transposed *t = p->t;
+    size_t per_image = (size_t)(t->h.count * t->w.count);
+    size_t input = (size_t)(t->h.in * t->w.in) * t->in_channels;
+    float *patches = p->patches + worker * p->rows * p->depth;
+    float *results = p->results + worker * p->rows * t->channels;
+    for (size_t i = 0; i < n; i++) {
+        int64_t q = (int64_t)((first + i) % per_image);
+        put_patch(t, t->x + (first + i) / per_image * input, q / t->w.count, q % t->w.count,
+                  patches + i * p->depth);
+    }
+    tqi_multiply(p->gemm, patches, p->depth, n, p->panels, p->depth, t->channels, results,
+                 t->channels);
+    tqi_finish_rows(results, t->channels, n, t->channels, t->bias, t->activation);
+    for (size_t i = 0; i < n; i++) {
+        int64_t q = (int64_t)((first + i) % per_image);
+        memcpy(place(t, (first + i) / per_image, q / t->w.count, q % t->w.count),
+               results + i * t->channels, t->channels * sizeof *results);
+    }
+}
+
 static tq_status run_phase(const tqi_call *call, const transposed *t, tqi_arena *arena,
                            tq_error *error) {
     size_t depth = (size_t)(t->h.used * t->w.used) * t->in_channels;
-    size_t per_image = (size_t)(t->h.count * t->w.count), pixels = t->images * per_image;
+    size_t pixels = t->images * (size_t)(t->h.count * t->w.count);
     if (pixels == 0 || t->channels == 0)
         return TQ_OK;
     TQI_TRY(tqi_call_work(call, OF_A_PHASE, 1, 1, error));
     TQI_TRY(tqi_call_work(call, pixels, depth, t->channels, error));
-    size_t rows = tqi_rows_at_once(depth, pixels),
-           input = (size_t)(t->h.in * t->w.in) * t->in_channels;
-    float *filter = NULL, *panels = NULL, *patches = NULL, *result = NULL;
+    uint64_t workers = tqi_workers(call, (uint64_t)pixels * depth * t->channels);
+    phase p = {.gemm = call->gemm, .t = t, .depth = depth, .rows = tqi_rows_at_once(depth, pixels)};
+    float *filter = NULL, *panels = NULL;
     TQI_TRY(tqi_floats_new(arena, (uint64_t)depth * t->channels, &filter, error));
     pick_taps(t, filter);
     TQI_TRY(tqi_panels_new(arena, filter, 1, depth, depth, t->channels, &panels, error));
-    TQI_TRY(tqi_floats_new(arena, (uint64_t)rows * depth, &patches, error));
-    TQI_TRY(tqi_floats_new(arena, (uint64_t)rows * t->channels, &result, error));
-    for (size_t p = 0; p < pixels; p += rows) {
-        size_t n = rows < pixels - p ? rows : pixels - p;
-        for (size_t i = 0; i < n; i++) {
-            int64_t q = (int64_t)((p + i) % per_image);
-            put_patch(t, t->x + (p + i) / per_image * input, q / t->w.count, q % t->w.count,
-                      patches + i * depth);
-        }
-        tqi_multiply(call->gemm, patches, depth, n, panels, depth, t->channels, result,
-                     t->channels);
-        tqi_finish_rows(result, t->channels, n, t->channels, t->bias, t->activation);
-        for (size_t i = 0; i < n; i++) {
-            int64_t q = (int64_t)((p + i) % per_image);
-            memcpy(place(t, (p + i) / per_image, q / t->w.count, q % t->w.count),
-                   result + i * t->channels, t->channels * sizeof *result);
-        }
-    }
+    TQI_TRY(tqi_floats_new(arena, workers * p.rows * depth, &p.patches, error));
+    TQI_TRY(tqi_floats_new(arena, workers * p.rows * t->channels, &p.results, error));
+    p.panels = panels;
+    tqi_share_rows(call, (uint32_t)workers, pixels, p.rows, TQI_GEMM_STEP, run_pixels, &p);
     return TQ_OK;
 }
 

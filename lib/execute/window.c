@@ -22,7 +22,7 @@ tq_status tqi_floats_new(tqi_arena *arena, uint64_t count, float **out, tq_error
     enum { LINE = 64 / sizeof(float) };
     if (count > UINT64_MAX - LINE)
         return tqi_fail(error, TQ_ERR_OUT_OF_MEMORY, "a scratch array is too large");
-    TQI_NEW(arena, out, count + LINE, error);
+    TQI_TRY(tqi_arena_take(arena, count + LINE, sizeof **out, out, error));
     while ((uintptr_t)*out % (LINE * sizeof(float)) != 0)
         ++*out;
     return TQ_OK;

@@ -18,7 +18,7 @@ typedef struct tqi_axis {
  * convolution. */
 bool tqi_axis_set(tqi_axis *axis, int32_t padding);
 
-/* Memory that is freed with the arena, at a multiple of 64 bytes: `count` zeros. */
+/* Memory that is freed with the arena, at a multiple of 64 bytes: `count` floats, not set. */
 tq_status tqi_floats_new(tqi_arena *arena, uint64_t count, float **out, tq_error *error);
 /* A matrix packed into such memory; see tqi_panels_pack(). */
 tq_status tqi_panels_new(tqi_arena *arena, const float *matrix, size_t k_stride, size_t j_stride,

@@ -153,6 +153,7 @@ static tq_status run_trials(tqi_refiner *r, const tqi_gathering *g, const uint32
                          .results = results};
     tqi_exec_options how = {.kernels = r->options->kernels,
                             .cpu_flags = r->options->cpu_flags,
+                            .runner = r->options->runner,
                             .heap = heap,
                             .as_far_as_possible = true,
                             .retain = true,

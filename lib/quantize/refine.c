@@ -225,6 +225,7 @@ static tqi_gathering *given_for(const tqi_refiner *r, uint32_t subgraph) {
 static tq_status open_gathering(tqi_refiner *r, uint32_t subgraph, tqi_gathering *g) {
     tqi_gathering_options how = {.kernels = r->options->kernels,
                                  .cpu_flags = r->options->cpu_flags,
+                                 .runner = r->options->runner,
                                  .heap = r->options->heap,
                                  .grams = r->context.rounding == TQI_ROUND_INPUTS,
                                  .work = r->pace->work,

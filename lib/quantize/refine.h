@@ -12,6 +12,7 @@ typedef struct tqi_refine_options {
     const tqi_kernels *kernels;
     uint32_t cpu_flags;
     tqi_heap *heap;
+    const tq_runner *runner; /* NULL: all in this thread */
     const tq_recipe *recipe;
     uint32_t effort;             /* TQ_EFFORT_... */
     uint32_t target;             /* TQ_TARGET_... */

@@ -2,6 +2,7 @@
 #include "small_run.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,16 +86,49 @@ mb_model small_one_op(const one_op *op) {
     return model;
 }
 
+uint32_t small_shared;
+
+enum { WORKERS = 3 };
+
+typedef struct worker {
+    pthread_t thread;
+    tq_task task;
+    void *data;
+    uint32_t index, count;
+} worker;
+
+static void *work(void *opaque) {
+    const worker *w = opaque;
+    for (uint32_t i = w->index; i < w->count; i += WORKERS)
+        w->task(w->data, i, w->index);
+    return NULL;
+}
+
+static void run_threads(void *opaque, tq_task task, void *data, uint32_t count) {
+    worker workers[WORKERS];
+    (void)opaque;
+    small_shared++;
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        workers[i] = (worker){.task = task, .data = data, .index = i, .count = count};
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+    for (uint32_t i = 0; i < WORKERS; i++)
+        pthread_join(workers[i].thread, NULL);
+}
+
 tqi_value small_run_all(const one_op *op, float *input) {
     static float first[1 << 18];
+    tq_runner runner = {sizeof runner, WORKERS, NULL, run_threads};
     tqi_value result = {0}, given = small_value(op->input, input);
     mb_model model = small_one_op(op);
     uint32_t levels[] = {0, TQ_CPU_AVX2, TQ_CPU_AVX512, TQ_CPU_NEON};
-    for (size_t i = 0; i < COUNT(levels); i++) {
+    for (size_t i = 0; i <= COUNT(levels); i++) {
         tq_error error = TQ_ERROR_INIT;
         small_run run;
         small_load(&run, &model, NULL, 0);
-        run.options.cpu_flags = levels[i] & tqi_cpu_flags();
+        run.options.runner = i == COUNT(levels) ? &runner : NULL;
+        if (i < COUNT(levels))
+            run.options.cpu_flags = levels[i] & tqi_cpu_flags();
         assert_ok(small_open(&run, &error), &error);
         tq_status status = tqi_exec_run(run.exec, &given, 1, NULL, NULL, &error);
         if (status == TQ_OK) {

@@ -63,9 +63,13 @@ typedef struct one_op {
 } one_op;
 mb_model small_one_op(const one_op *op);
 
-/* Runs it on all levels of this machine, which must give the same bits, and returns the output with
- * its shape: static, until the next call. The executor's refusal: data NULL. */
+/* Runs it on all levels of this machine and with a runner, which must give the same bits, and
+ * returns the output with its shape: static, until the next call. The executor's refusal: data
+ * NULL. */
 tqi_value small_run_all(const one_op *op, float *input);
+
+/* How often the runner had something to do. */
+extern uint32_t small_shared;
 
 /* The largest difference, divided by the largest magnitude of `want`. */
 double small_difference(const float *got, const double *want, size_t n);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 1 << 16 };
+enum { MOST = 1 << 18 };
 static float input[MOST], filter[MOST], bias[256];
 static double want[MOST];
 
@@ -132,6 +132,24 @@ static void convolutions(void **state) {
         check_shape(&cases[i]);
 }
 
+/* What several threads share. */
+static void large_convolutions(void **state) {
+    (void)state;
+    static const shape_case cases[] = {
+        {1, 31, 30, 16, 3, 3, 40, 16, 1, 1, 1, 1, SAME, 1, false},
+        {1, 40, 41, 8, 3, 3, 120, 4, 1, 1, 1, 1, SAME, 0, false},   /* 2 groups */
+        {1, 37, 40, 40, 1, 1, 50, 40, 1, 1, 1, 1, VALID, 0, false}, /* pixels as they are */
+        {1, 79, 80, 40, 3, 3, 40, 0, 1, 1, 1, 1, SAME, 3, false},   /* depthwise */
+        {1, 84, 90, 1, 6, 6, 8, 0, 1, 1, 1, 1, SAME, 0, false},     /* multiplier 8 */
+        {1, 250, 249, 4, 3, 3, 4, 0, 1, 1, 1, 1, VALID, 0, false},  /* less than a vector */
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        small_shared = 0;
+        check_shape(&cases[i]);
+        assert_true(small_shared > 0);
+    }
+}
+
 static void depthwise_convolutions(void **state) {
     (void)state;
     static const shape_case cases[] = {
@@ -209,6 +227,9 @@ static void transposed_convolutions(void **state) {
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         check_transposed(&cases[i]);
+    small_shared = 0;
+    check_transposed(&(transpose_case){1, 40, 41, 20, 4, 4, 17, 2, 2, SAME, 80, 82, true});
+    assert_int_equal(small_shared, 4); /* phases */
 }
 
 /* ---- FULLY_CONNECTED ---- */
@@ -253,6 +274,9 @@ static void fully_connected(void **state) {
     assert_memory_equal(y.shape, regrouped, sizeof regrouped);
     assert_non_null(connect((mb_list){2, {1, 600}}, 100, 600, false, true).data);
     assert_non_null(connect((mb_list){2, {13, 300}}, 150, 300, false, true).data);
+    small_shared = 0;
+    assert_non_null(connect((mb_list){2, {45, 300}}, 180, 300, false, true).data);
+    assert_int_equal(small_shared, 1);
     assert_null(connect((mb_list){3, {2, 3, 10}}, 7, 4, true, true).data);
     assert_null(connect((mb_list){2, {3, 10}}, 7, 4, false, true).data);
 }
@@ -323,6 +347,7 @@ static void batch_matmul(void **state) {
         {{4, {2, 1, 3, 5}}, {4, {2, 3, 20, 5}}, {4, {2, 3, 3, 20}}, false, true},
         {{3, {2, 300, 9}}, {3, {1, 33, 300}}, {3, {2, 9, 33}}, true, true},
         {{2, {1, 5}}, {2, {5, 1}}, {2, {1, 1}}, false, false},
+        {{3, {2, 130, 200}}, {3, {2, 200, 90}}, {3, {2, 130, 90}}, false, false}, /* shared */
         {{3, {2, 3, 5}}, {3, {3, 5, 2}}, {0, {0}}, false, false},
         {{2, {3, 5}}, {2, {4, 5}}, {0, {0}}, false, false},
         {{1, {5}}, {2, {5, 1}}, {0, {0}}, false, false},
@@ -382,11 +407,9 @@ static void nonsense_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolutions),
-        cmocka_unit_test(depthwise_convolutions),
-        cmocka_unit_test(transposed_convolutions),
-        cmocka_unit_test(fully_connected),
-        cmocka_unit_test(batch_matmul),
+        cmocka_unit_test(convolutions),           cmocka_unit_test(large_convolutions),
+        cmocka_unit_test(depthwise_convolutions), cmocka_unit_test(transposed_convolutions),
+        cmocka_unit_test(fully_connected),        cmocka_unit_test(batch_matmul),
         cmocka_unit_test(nonsense_is_refused),
     };
     return cmocka_run_group_tests_name("convolutions", tests, NULL, NULL);

@@ -98,7 +98,7 @@ Array = type(
     "Array", (c.Structure,),
     {"_fields_": [("data", c.c_void_p), ("bytes", u64), ("shape", c.POINTER(i32)), ("rank", u32), ("type", i32)]},
 )
-StatsOptions = struct("StatsOptions", ("subgraph", u32))
+StatsOptions = struct("StatsOptions", ("subgraph", u32), ("runner", c.POINTER(Runner)))
 StatsInfo = struct(
     "StatsInfo", ("sets", u32), ("layers", u32), ("known", u32), ("operators", u32), ("refused", u32),
     ("refusal", c.c_char_p),
@@ -106,6 +106,7 @@ StatsInfo = struct(
 VerifyOptions = struct(
     "VerifyOptions", ("n_sets", u32), ("inputs", c.POINTER(Array)), ("signature", c.c_char_p), ("low", c.c_double),
     ("high", c.c_double), ("seed", u32), ("n_trials", u32), ("progress", PROGRESS), ("progress_opaque", c.c_void_p),
+    ("runner", c.POINTER(Runner)),
 )
 VerificationInfo = struct(
     "VerificationInfo", ("n_sets", u32), ("outputs", u32), ("layers", u32), ("compared_outputs", u32),
