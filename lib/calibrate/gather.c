@@ -14,7 +14,7 @@ enum { GIVEN_AT_LEAST = 8, FEWEST_PATCHES = 64 };
 /* However long a run takes. */
 enum { FEWEST_SAMPLES = 4 };
 /* Small models, of a single matrix perhaps, give few patches a run, and run fast. */
-enum { CHEAP_WORK = 100 * 1000 * 1000, MOST_SAMPLES = 256 };
+enum { CHEAP_WORK = 100 * 1000 * 1000, CHEAP_RUNS = 2, MOST_SAMPLES = 256 };
 static const uint64_t GRAM_BUDGET = 192 << 20;
 /* Of samples that are made, beside given ones. */
 static const double SYNTHETIC_WEIGHT = 0.5;
@@ -177,8 +177,10 @@ static tq_status finish(tqi_gathering *g, uint32_t count, tq_error *error) {
     TQI_TRY(tqi_sample_open(&sample, g->exec, &g->graph->subgraphs[g->subgraph], g->options.heap,
                             error));
     tq_status status = TQ_OK;
+    uint32_t each = count / g->ranges.n;
     for (uint32_t i = 0; i < g->ranges.n && status == TQ_OK; i++)
-        status = run_range(g, &sample, &g->ranges.list[i], count / g->ranges.n, error);
+        if (i == 0 || each > 0 || g->work * CHEAP_RUNS < CHEAP_WORK)
+            status = run_range(g, &sample, &g->ranges.list[i], each > 0 ? each : 1, error);
     tqi_sample_close(&sample, g->options.heap);
     if (status == TQ_OK)
         status = tqi_statistics_finish(&g->statistics, error);

@@ -42,7 +42,9 @@ tq_status tqi_gathering_begin(tqi_gathering *gathering, const tqi_graph *graph,
                               const tqi_gathering_options *options, tq_error *error);
 /* Runs the model on one sample of the caller's; values are borrowed. */
 tq_status tqi_gathering_add(tqi_gathering *gathering, const tqi_sample *sample, tq_error *error);
-/* Runs it on `count` samples of the library's, and ends: nothing can be added then. */
+/* Runs it on `count` samples of the library's, and ends: nothing can be added then. With fewer
+ * samples than ranges it is the first range, from 0 to 1, which lies in the other one, unless runs
+ * are cheap. */
 tq_status tqi_gathering_finish(tqi_gathering *gathering, uint32_t count, tq_error *error);
 void tqi_gathering_free(tqi_gathering *gathering);
 

@@ -10,7 +10,7 @@
 
 static const tqi_pace paces[] = {
     [TQ_EFFORT_NORMAL] = {32, 8, 8, TQI_ROUND_INPUTS, 1e11},
-    [TQ_EFFORT_FAST] = {2, 0, 0, TQI_ROUND_SUMS, 0},
+    [TQ_EFFORT_FAST] = {1, 0, 0, TQI_ROUND_SUMS, 0},
     [TQ_EFFORT_BEST] = {64, 16, 32, TQI_ROUND_INPUTS, 1e13},
 };
 
