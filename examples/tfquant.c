@@ -251,11 +251,20 @@ static const char check_help[] =
     "\n"
     "Says what will fail in the model INPUT, or go wrong without a word: operators and versions\n"
     "that the target does not have, shapes that do not fit, scales that break kernels, weights\n"
-    "that int8 can't hold. Of a bundle (.task or another ZIP, .litertlm) every model is checked.\n"
+    "that int8 can't hold, ranges that it can't join. Of a bundle (.task or another ZIP, "
+    ".litertlm) every model is checked.\n"
     "\n"
     "      --target TARGET    what it is to run on: litert (its builtin kernels, the default),\n"
     "                         xnnpack, gpu, nnapi, tflite-micro, or int8-only: what a model needs\n"
     "                         to become int8 all through\n"
+    "      --data FOLDER      what tensors reach to on these inputs, for int8-only and\n"
+    "                         tflite-micro; FOLDER is as for 'tfquant quantize'. For int8-only it "
+    "is\n"
+    "                         else what they reach to on synthetic inputs. Of a bundle with "
+    "several\n"
+    "                         models: --data PATTERN=FOLDER\n"
+    "      --input-range LOW,HIGH\n"
+    "                         what 0 and 255 stand for in uint8 data, like 0,1 or -1,1\n"
     "      --runtime RELEASE  the oldest runtime that has to load it, like 2.5: what needs a "
     "newer\n"
     "                         one is an error\n"
@@ -274,12 +283,19 @@ static const char check_help[] =
     "Exit status: 0 clean, but for notes; 1 error; 2 wrong use; 3 errors or warnings are found, "
     "with\n"
     "--fix in OUTPUT.\n"
-    "\n"
+    "\n";
+
+static const char check_json_help[] =
     "The JSON object: tool, version, command, input, target, runtime (or null), clean, counts\n"
     "{error, warning, note}; findings [{severity, rule, path, subgraph, op, op_input, op_name,\n"
     "builtin_code, tensor, tensor_name, message, cure}]; rules [{name, summary}], those that the\n"
-    "target has; with --fix also fix {output, edits [as of 'tfquant rewrite'], clean, counts,\n"
-    "findings}, of OUTPUT. Indices are null where it is not about one, cure where there is none.\n"
+    "target has; ranges [{path, subgraph, known, data_sets (0: synthetic inputs), refused "
+    "(operators\n"
+    "that can't be run), refusal}], what values were measured on; with --fix also fix {output, "
+    "edits\n"
+    "[as of 'tfquant rewrite'], clean, counts, findings, ranges}, of OUTPUT. Indices are null "
+    "where\n"
+    "it is not about one, cure where there is none.\n"
     "After an error as for 'tfquant quantize'.\n";
 
 struct command {
@@ -294,7 +310,7 @@ static const struct command commands[] = {
     {"quantize", CLI_QUANTIZE, quantize_help, quantize_json_help, cli_quantize},
     {"inspect", CLI_INSPECT, inspect_help, "", cli_inspect},
     {"verify", CLI_VERIFY, verify_help, verify_json_help, cli_verify},
-    {"check", CLI_CHECK, check_help, "", cli_check},
+    {"check", CLI_CHECK, check_help, check_json_help, cli_check},
     {"rewrite", CLI_REWRITE, rewrite_help, rewrite_json_help, cli_rewrite},
     {"recipes", CLI_RECIPES, recipes_help, "", cli_recipes},
 };

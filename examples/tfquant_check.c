@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tfquant_mend.h"
 #include "tfquant_output.h"
+#include "tfquant_ranges.h"
+#include "thread_runner.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +36,10 @@ struct check_run {
     tq_model *source;
     tq_model *mended; /* NULL: it was not */
     tq_findings *findings;
-    tq_findings *left; /* NULL: there was no --fix */
+    tq_findings *left;        /* NULL: there was no --fix */
+    struct cli_ranges ranges; /* of the source */
+    struct cli_ranges after;  /* of the mended model */
+    struct thread_runner *threads;
     tq_error error;
 };
 
@@ -69,6 +74,7 @@ static void json_fix(struct json_out *json, const struct check_run *run) {
     json_put_string(json, "output", run->options->output);
     cli_json_edits(json, run->mended != NULL ? run->mended : run->source);
     cli_json_findings(json, run->left);
+    cli_json_ranges(json, &run->after);
     json_close(json, '}');
 }
 
@@ -79,6 +85,7 @@ static void print_json(const struct check_run *run) {
     json_put_string(&json, "target", tq_target_name(run->check.target));
     put_text(&json, "runtime", run->options->runtime);
     cli_json_findings(&json, run->findings);
+    cli_json_ranges(&json, &run->ranges);
     if (run->left != NULL)
         json_fix(&json, run);
     json_rules(&json, run->check.target);
@@ -87,8 +94,8 @@ static void print_json(const struct check_run *run) {
 
 /* --- text --- */
 
-static void print_found(const struct check_run *run, const char *path,
-                        const tq_findings *findings) {
+static void print_found(const struct check_run *run, const char *path, const tq_findings *findings,
+                        const struct cli_ranges *ranges) {
     const struct cli_counts counts = cli_count_findings(findings);
     FILE *file = run->report_file;
     const bool all = run->options->verbosity > 0;
@@ -97,11 +104,12 @@ static void print_found(const struct check_run *run, const char *path,
     fprintf(file, " for %s: ", tq_target_name(run->check.target));
     cli_print_counts(file, &counts);
     fprintf(file, "%s\n", counts.of[TQ_SEVERITY_NOTE] != 0 && !all ? " (shown by -v)" : "");
+    cli_print_ranges(file, ranges);
 }
 
 static void print_text(const struct check_run *run) {
     const char *output = run->options->output;
-    print_found(run, run->options->input, run->findings);
+    print_found(run, run->options->input, run->findings, &run->ranges);
     if (run->left == NULL)
         return;
     fputs(run->mended != NULL ? "\nwhat was done:\n"
@@ -111,7 +119,7 @@ static void print_text(const struct check_run *run) {
         return;
     cli_print_edits(run->report_file, run->mended);
     putc('\n', run->report_file);
-    print_found(run, is_stdout(output) ? "standard output" : output, run->left);
+    print_found(run, is_stdout(output) ? "standard output" : output, run->left, &run->after);
 }
 
 /* --- the steps --- */
@@ -123,22 +131,48 @@ static enum cli_exit failed(const struct check_run *run, const char *path) {
     return CLI_ERROR;
 }
 
+/* `findings` are set to what is found in the model, with ranges of its own. */
+static tq_status find(struct check_run *run, tq_model *model, struct cli_ranges *ranges,
+                      tq_findings **findings) {
+    tq_check_options check = run->check;
+    const tq_runner *runner = run->threads != NULL ? thread_runner_interface(run->threads) : NULL;
+    tq_status status =
+        cli_measure_ranges(run->options, model, check.target, runner, ranges, &run->error);
+    check.stats = ranges->stats;
+    check.n_stats = ranges->n_stats;
+    if (status == TQ_OK)
+        status = tq_check(model, &check, findings, &run->error);
+    return status;
+}
+
+/* What cures does not hang on ranges. */
 static tq_status fix(struct check_run *run) {
     tq_status status = tq_check(run->source, &run->check, &run->left, &run->error);
     if (status == TQ_OK)
         status = cli_mend(run->source, &run->check, TQ_SEVERITY_NOTE, &run->left, &run->mended,
                           &run->error);
+    if (status == TQ_OK) {
+        tq_findings_free(run->left);
+        run->left = NULL;
+        status =
+            find(run, run->mended != NULL ? run->mended : run->source, &run->after, &run->left);
+    }
     if (status == TQ_OK)
         status = cli_save_plain(run->options, run->mended != NULL ? run->mended : run->source,
                                 &run->error);
     return status;
 }
 
+static enum cli_exit failed_to_find(const struct check_run *run, const struct cli_ranges *ranges) {
+    const char *culprit = ranges->data.culprit;
+    return failed(run, culprit != NULL ? culprit : run->options->input);
+}
+
 static enum cli_exit check(struct check_run *run) {
     const struct cli_options *options = run->options;
     if (cli_load(options, &run->source, &run->error) != TQ_OK ||
-        tq_check(run->source, &run->check, &run->findings, &run->error) != TQ_OK)
-        return failed(run, options->input);
+        find(run, run->source, &run->ranges, &run->findings) != TQ_OK)
+        return failed_to_find(run, &run->ranges);
     if (options->fix && fix(run) != TQ_OK)
         return failed(run,
                       cli_is_about_output(run->error.status) ? options->output : options->input);
@@ -163,7 +197,12 @@ enum cli_exit cli_check(const struct cli_options *options) {
     if (streams && (isatty(STDOUT_FILENO) || stdout_is_file(options->input)))
         return cli_usage_error("check", "the model can't go there; name a file behind -o");
     run.check.runtime = options->runtime;
+    if (thread_runner_processors() > 1)
+        run.threads = thread_runner_create(thread_runner_processors());
     const enum cli_exit result = check(&run);
+    cli_ranges_free(&run.after);
+    cli_ranges_free(&run.ranges);
+    thread_runner_free(run.threads);
     tq_findings_free(run.left);
     tq_findings_free(run.findings);
     tq_model_free(run.mended);

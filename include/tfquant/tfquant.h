@@ -775,9 +775,8 @@ TQ_API tq_status tq_get_layer_comparison(const tq_verification *verification, ui
 /* --------------------------------------------------------------- check -- */
 /*
  * What will fail, or go wrong without a word, on a target: operators and versions that it does not
- * have, shapes that do not fit, scales that break kernels, values that int8 can't hold. Ranges of
- * activations it does not know, so it can't tell where static int8 would join ranges that are far
- * apart (CONCATENATION): statistics of layers have those of what layers read only.
+ * have, shapes that do not fit, scales that break kernels, values that int8 can't hold. Given
+ * statistics it also tells where static int8 would join ranges that are far apart (CONCATENATION).
  */
 typedef struct tq_findings tq_findings;
 
@@ -795,14 +794,20 @@ enum {
 
 typedef struct tq_check_options {
     uint32_t struct_size;
-    uint32_t target;     /* TQ_TARGET_... */
-    const char *runtime; /* "2.5": operator versions that this release of TensorFlow or LiteRT
-                            does not have are errors; NULL: any release */
-    uint32_t flags;      /* TQ_CHECK_... */
-    uint32_t reserved;   /* 0 */
+    uint32_t target;        /* TQ_TARGET_... */
+    const char *runtime;    /* "2.5": operator versions that this release of TensorFlow or LiteRT
+                               does not have are errors; NULL: any release */
+    uint32_t flags;         /* TQ_CHECK_... */
+    uint32_t n_stats;       /* length of `stats` */
+    tq_stats *const *stats; /* the caller's; each for the model that it was made from, for the
+                               rules that ask what values tensors reach to (those for the
+                               targets tflite-micro and int8-only). To which nothing was added:
+                               the model runs on a few synthetic inputs. They are not ended by
+                               this, nor changed but for that. A model without any: these rules
+                               say nothing, as of one that tq_quantize() made */
 } tq_check_options;
 #define TQ_CHECK_OPTIONS_INIT                                                                      \
-    { sizeof(tq_check_options), TQ_TARGET_LITERT, NULL, 0, 0 }
+    { sizeof(tq_check_options), TQ_TARGET_LITERT, NULL, 0, 0, NULL }
 
 /* Indices are those of the model that was checked, and TQ_NO_INDEX where it is not about one. */
 typedef struct tq_finding {

@@ -15,8 +15,16 @@ struct tq_stats {
     tqi_gathering gathering;
 };
 
+/* TQ_ERR_INVALID_ARGUMENT: `options`, a struct's name, lacks one of them. TQ_ERR_UNSUPPORTED: there
+ * can be none. */
+tq_status tqi_stats_check(tq_stats *const *stats, uint32_t n, const char *options, tq_error *error);
 /* Those that are of this file, by subgraph; NULL: there are none. */
 tq_status tqi_stats_find(tq_stats *const *stats, uint32_t n, const tqi_input *input,
                          tqi_arena *arena, tqi_gathering *const **given, tq_error *error);
+/* Ranges of this file's tensors, by subgraph and index; NULL: they are not known. Runs the model
+ * where nothing was added to its statistics. */
+tq_status tqi_stats_ranges(tq_stats *const *stats, uint32_t n, const tqi_input *input,
+                           tqi_arena *arena, const tqi_value_range *const **ranges,
+                           tq_error *error);
 
 #endif

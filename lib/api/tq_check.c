@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/model.h"
+#include "api/stats.h"
 #include "check/check.h"
 
 struct tq_findings {
@@ -35,14 +36,28 @@ tq_status tq_get_rule_info(uint32_t index, tq_rule_info *info) {
 
 /* ---- the check ---- */
 
+/* Tensors of a quantized model are others than those that were seen. */
+static tq_status check_one(const tq_model *model, const tq_check_options *options,
+                           tqi_release runtime, tqi_findings *findings, tq_error *error) {
+    tqi_input *input = model->input;
+    tqi_check_options how = {options->target, runtime, options->flags, NULL};
+    tqi_arena arena;
+    tqi_arena_init(&arena, input->heap);
+    tq_status status = tqi_findings_text(findings, input->path, &findings->path, error);
+    if (status == TQ_OK && !model->quantized && tqi_check_reads_ranges(options->target))
+        status =
+            tqi_stats_ranges(options->stats, options->n_stats, input, &arena, &how.ranges, error);
+    if (status == TQ_OK)
+        status = tqi_check_graph(tqi_model_graph(model), &how, input->heap, findings, error);
+    tqi_arena_free(&arena);
+    return status;
+}
+
 static tq_status check_model(const tq_model *model, const tq_check_options *options,
                              tqi_release runtime, tqi_findings *findings, tq_error *error) {
-    tqi_input *input = model->input;
-    if (!tqi_is_bundle(model)) {
-        TQI_TRY(tqi_findings_text(findings, input->path, &findings->path, error));
-        return tqi_check_graph(tqi_model_graph(model), options->target, runtime, options->flags,
-                               input->heap, findings, error);
-    }
+    const tqi_input *input = model->input;
+    if (!tqi_is_bundle(model))
+        return check_one(model, options, runtime, findings, error);
     for (uint32_t i = 0; i < input->container.n_members; i++) {
         if (!model->members[i])
             continue;
@@ -66,12 +81,12 @@ static tq_status read_options(const tq_check_options *given, tq_check_options *o
     TQI_TRY(tqi_read_options(options, sizeof *options, given, "tq_check_options", error));
     if (options->target >= TARGETS)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_check_options.target is none");
-    if ((options->flags & ~(uint32_t)TQ_CHECK_GRAPH) || options->reserved)
+    if (options->flags & ~(uint32_t)TQ_CHECK_GRAPH)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_check_options.flags has unknown bits");
     if (options->runtime && !tqi_read_release(options->runtime, runtime))
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "'%.40s' is not a release of the runtime, like 2.5", options->runtime);
-    return TQ_OK;
+    return tqi_stats_check(options->stats, options->n_stats, "tq_check_options", error);
 }
 
 static tq_status check(const tq_model *model, const tq_check_options *given, tq_findings **out,

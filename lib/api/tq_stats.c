@@ -25,7 +25,8 @@ static tq_status begin(tq_stats *stats, const tq_stats_options *options, tq_erro
     tqi_gathering_options how = {.kernels = &input->kernels,
                                  .cpu_flags = input->cpu_flags,
                                  .heap = input->heap,
-                                 .grams = true};
+                                 .grams = true,
+                                 .ranges = true};
     TQI_TRY(tqi_read_runner(options->runner, &stats->runner, &how.runner, error));
     TQI_TRY(tqi_find_constants(&input->graph, &stats->arena, &stats->constants, error));
     return tqi_gathering_begin(&stats->gathering, &input->graph, &stats->constants,
@@ -129,11 +130,20 @@ tq_status tq_get_stats_info(const tq_stats *stats, tq_stats_info *info) {
                             .refusal = ""};
     for (uint32_t i = 0; i < g->statistics.n_layers; i++)
         result.known += g->statistics.layers[i].runs > 0;
-    result.refused = g->runs ? tqi_gathering_refused(g, &result.refusal) : 0;
+    result.refused = g->runs || g->seen_is_own ? tqi_gathering_refused(g, &result.refusal) : 0;
     return tqi_fill_struct(info, &result, sizeof result);
 }
 
-/* ---- for tq_quantize() ---- */
+/* ---- for tq_quantize() and tq_check() ---- */
+
+tq_status tqi_stats_check(tq_stats *const *stats, uint32_t n, const char *options,
+                          tq_error *error) {
+    for (uint32_t i = 0; i < n; i++)
+        if (!stats || !stats[i])
+            return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "%s.stats lacks one of n_stats",
+                            options);
+    return TQ_OK;
+}
 
 tq_status tqi_stats_find(tq_stats *const *stats, uint32_t n, const tqi_input *input,
                          tqi_arena *arena, tqi_gathering *const **given, tq_error *error) {
@@ -147,5 +157,22 @@ tq_status tqi_stats_find(tq_stats *const *stats, uint32_t n, const tqi_input *in
         list[stats[i]->gathering.subgraph] = &stats[i]->gathering;
     }
     *given = list;
+    return TQ_OK;
+}
+
+tq_status tqi_stats_ranges(tq_stats *const *stats, uint32_t n, const tqi_input *input,
+                           tqi_arena *arena, const tqi_value_range *const **ranges,
+                           tq_error *error) {
+    tqi_gathering *const *given = NULL;
+    const tqi_value_range **list = NULL;
+    *ranges = NULL;
+    TQI_TRY(tqi_stats_find(stats, n, input, arena, &given, error));
+    if (!given)
+        return TQ_OK;
+    TQI_NEW(arena, &list, input->graph.n_subgraphs, error);
+    for (uint32_t i = 0; i < input->graph.n_subgraphs; i++)
+        if (given[i])
+            TQI_TRY(tqi_gathering_ranges(given[i], &list[i], error));
+    *ranges = list;
     return TQ_OK;
 }

@@ -29,6 +29,20 @@ void tq_stats_free(tq_stats *stats) {
     (void)stats;
 }
 
+tq_status tqi_stats_check(tq_stats *const *stats, uint32_t n, const char *options,
+                          tq_error *error) {
+    (void)stats, (void)options;
+    return n > 0 ? refuse(error) : TQ_OK;
+}
+
+tq_status tqi_stats_ranges(tq_stats *const *stats, uint32_t n, const tqi_input *input,
+                           tqi_arena *arena, const tqi_value_range *const **ranges,
+                           tq_error *error) {
+    (void)stats, (void)n, (void)input, (void)arena, (void)error;
+    *ranges = NULL;
+    return TQ_OK;
+}
+
 tq_status tqi_stats_find(tq_stats *const *stats, uint32_t n, const tqi_input *input,
                          tqi_arena *arena, tqi_gathering *const **given, tq_error *error) {
     (void)stats, (void)n, (void)input, (void)arena, (void)error;

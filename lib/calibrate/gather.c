@@ -37,6 +37,9 @@ tq_status tqi_gathering_begin(tqi_gathering *g, const tqi_graph *graph,
                             .progress_opaque = options->progress_opaque};
     TQI_TRY(tqi_ranges_find(&g->ranges, graph, subgraph, options->heap, error));
     TQI_TRY(tqi_exec_create(&g->exec, graph, subgraph, &how, error));
+    if (options->ranges)
+        TQI_TRY(tqi_tensor_ranges_open(&g->seen, &graph->subgraphs[subgraph], options->cpu_flags,
+                                       options->heap, error));
     return tqi_statistics_begin(&g->statistics, graph, constants, subgraph, &wanted, options->heap,
                                 error);
 }
@@ -46,6 +49,7 @@ void tqi_gathering_free(tqi_gathering *g) {
         return;
     for (uint32_t i = 0; i < g->n_kept; i++)
         tqi_sample_close(&g->kept[i], g->options.heap);
+    tqi_tensor_ranges_close(&g->seen);
     tqi_statistics_free(&g->statistics);
     tqi_exec_free(g->exec);
     *g = (tqi_gathering){0};
@@ -56,10 +60,22 @@ static tq_status observe(void *opaque, const tqi_seen *seen, tq_error *error) {
     return tqi_statistics_observe(&g->statistics, seen->op, seen->inputs, seen->outputs, error);
 }
 
-static tq_status run(tqi_gathering *g, const tqi_sample *sample, uint32_t patches,
+static tq_status observe_ranges(void *opaque, const tqi_seen *seen, tq_error *error) {
+    tqi_gathering *g = opaque;
+    (void)error;
+    tqi_tensor_ranges_observe(&g->seen, seen);
+    return TQ_OK;
+}
+
+static tq_status observe_all(void *opaque, const tqi_seen *seen, tq_error *error) {
+    TQI_TRY(observe_ranges(opaque, seen, error));
+    return observe(opaque, seen, error);
+}
+
+static tq_status run(tqi_gathering *g, const tqi_sample *sample, uint32_t patches, tqi_observe how,
                      tq_error *error) {
     g->statistics.options.patches_per_run = patches > FEWEST_PATCHES ? patches : FEWEST_PATCHES;
-    TQI_TRY(tqi_exec_run(g->exec, sample->values, sample->n, observe, g, error));
+    TQI_TRY(tqi_exec_run(g->exec, sample->values, sample->n, how, g, error));
     g->work = (double)tqi_exec_work(g->exec);
     g->runs++;
     return TQ_OK;
@@ -118,9 +134,18 @@ static tq_status check_whole(const tqi_gathering *g, tq_error *error) {
                      : TQ_OK;
 }
 
+static void forget_ranges(tqi_gathering *g) {
+    tqi_tensor_ranges_clear(&g->seen);
+    g->seen_is_own = false;
+}
+
 static tq_status add(tqi_gathering *g, const tqi_sample *sample, tq_error *error) {
     uint32_t expected = g->given < GIVEN_AT_LEAST ? GIVEN_AT_LEAST : g->given + 1;
-    TQI_TRY(run(g, sample, PATCHES / expected, error));
+    if (g->seen_is_own)
+        forget_ranges(g);
+    TQI_TRY(run(g, sample, PATCHES / expected, g->seen.list ? observe_all : observe, error));
+    if (g->seen.list)
+        tqi_tensor_ranges_inputs(&g->seen, sample);
     widen_range(g, sample);
     if (g->n_kept < TQI_KEPT_SAMPLES) {
         TQI_TRY(copy_sample(sample, &g->kept[g->n_kept], g->options.heap, error));
@@ -164,7 +189,7 @@ static tq_status run_range(tqi_gathering *g, tqi_sample *sample, const tqi_input
     uint32_t all = count * g->ranges.n;
     for (uint32_t i = 0; i < tqi_affordable(g, count, g->options.work / g->ranges.n); i++) {
         TQI_TRY(tqi_sample_fill(sample, &synthetic, i, g->options.heap, error));
-        TQI_TRY(run(g, sample, PATCHES / all, error));
+        TQI_TRY(run(g, sample, PATCHES / all, observe, error));
     }
     double weight = g->given ? SYNTHETIC_WEIGHT : 1;
     return tqi_statistics_end_set(&g->statistics, weight, error);
@@ -195,6 +220,36 @@ tq_status tqi_gathering_finish(tqi_gathering *g, uint32_t count, tq_error *error
     g->finished = status == TQ_OK;
     g->broken = status != TQ_OK;
     return status;
+}
+
+/* Neither counted nor timed: what is gathered later is as if they had not been. */
+static tq_status run_for_ranges(tqi_gathering *g, tqi_sample *sample, tq_error *error) {
+    uint32_t each = FEWEST_SAMPLES / g->ranges.n;
+    for (uint32_t i = 0; i < each * g->ranges.n; i++) {
+        tqi_synthetic synthetic = {1, g->ranges.list[i / each], 2};
+        TQI_TRY(tqi_sample_fill(sample, &synthetic, i % each, g->options.heap, error));
+        TQI_TRY(tqi_exec_run(g->exec, sample->values, sample->n, observe_ranges, g, error));
+        tqi_tensor_ranges_inputs(&g->seen, sample);
+    }
+    return TQ_OK;
+}
+
+tq_status tqi_gathering_ranges(tqi_gathering *g, const tqi_value_range **ranges, tq_error *error) {
+    *ranges = NULL;
+    TQI_TRY(check_whole(g, error));
+    if (g->seen.list && g->given == 0 && !g->seen_is_own) {
+        tqi_sample sample;
+        TQI_TRY(tqi_sample_open(&sample, g->exec, &g->graph->subgraphs[g->subgraph],
+                                g->options.heap, error));
+        tq_status status = run_for_ranges(g, &sample, error);
+        tqi_sample_close(&sample, g->options.heap);
+        if (status != TQ_OK)
+            forget_ranges(g);
+        TQI_TRY(status);
+        g->seen_is_own = true;
+    }
+    *ranges = g->seen.list;
+    return TQ_OK;
 }
 
 uint32_t tqi_gathering_refused(const tqi_gathering *g, const char **why) {

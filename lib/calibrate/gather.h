@@ -5,6 +5,7 @@
 
 #include "calibrate/samples.h"
 #include "calibrate/statistics.h"
+#include "calibrate/tensor_ranges.h"
 
 enum { TQI_KEPT_SAMPLES = 4 };
 
@@ -14,6 +15,7 @@ typedef struct tqi_gathering_options {
     const tq_runner *runner; /* NULL: all in this thread */
     tqi_heap *heap;
     bool grams;           /* second moments too */
+    bool ranges;          /* those of all tensors, for tqi_gathering_ranges() */
     double work;          /* multiplications that runs on samples of our own may take in all, but
                              for the first few; 0: no limit */
     tq_progress progress; /* between operators, or NULL */
@@ -32,6 +34,8 @@ typedef struct tqi_gathering {
     uint32_t n_kept;
     uint32_t given;
     tqi_ranges ranges;
+    tqi_tensor_ranges seen; /* on samples that were given */
+    bool seen_is_own;       /* instead on samples of our own */
     bool finished;
     bool broken; /* adding or finishing failed half-way: it refuses to go on */
 } tqi_gathering;
@@ -47,6 +51,12 @@ tq_status tqi_gathering_add(tqi_gathering *gathering, const tqi_sample *sample, 
  * are cheap. */
 tq_status tqi_gathering_finish(tqi_gathering *gathering, uint32_t count, tq_error *error);
 void tqi_gathering_free(tqi_gathering *gathering);
+
+/* Ranges of the tensors, by index, on the samples that were given; where there were none on a few
+ * of the library's, of which nothing else is kept. Valid until a sample is added. NULL: they are
+ * not wanted. */
+tq_status tqi_gathering_ranges(tqi_gathering *gathering, const tqi_value_range **ranges,
+                               tq_error *error);
 
 /* Of `count` runs, those that so many multiplications allow, but a few in any case; before the
  * first run all. */

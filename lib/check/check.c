@@ -119,6 +119,15 @@ tq_status tqi_each_operator(tqi_check *check, tqi_visit *visit, tq_error *error)
     return TQ_OK;
 }
 
+bool tqi_range_at(const tqi_check *check, uint32_t subgraph, int32_t tensor,
+                  tqi_value_range *range) {
+    if (!check->ranges || !check->ranges[subgraph] || tensor < 0 ||
+        check->graph->subgraphs[subgraph].tensors[tensor].type != TQI_TYPE_FLOAT32)
+        return false;
+    *range = check->ranges[subgraph][tensor];
+    return tqi_is_known(range);
+}
+
 /* ---- which subgraphs are called by others ---- */
 
 static void mark(tqi_check *check, uint32_t subgraph) {
@@ -195,19 +204,20 @@ static tq_status run_rules(tqi_check *check, uint32_t flags, tq_error *error) {
     return TQ_OK;
 }
 
-tq_status tqi_check_graph(const tqi_graph *graph, uint32_t target, tqi_release runtime,
-                          uint32_t flags, tqi_heap *heap, tqi_findings *findings, tq_error *error) {
+tq_status tqi_check_graph(const tqi_graph *graph, const tqi_check_options *options, tqi_heap *heap,
+                          tqi_findings *findings, tq_error *error) {
     enum { WORK_BASE = 1 << 24 };
     tqi_arena arena;
     tqi_arena_init(&arena, heap);
     tqi_check check = {.graph = graph,
-                       .target = target,
-                       .runtime = runtime,
+                       .target = options->target,
+                       .runtime = options->runtime,
+                       .ranges = options->ranges,
                        .work_left = WORK_BASE + graph->source->size,
                        .findings = findings,
                        .arena = &arena,
                        .heap = heap};
-    tq_status status = run_rules(&check, flags, error);
+    tq_status status = run_rules(&check, options->flags, error);
     tqi_arena_free(&arena);
     return status;
 }

@@ -6,14 +6,24 @@
 #include "check/findings.h"
 #include "check/shapes.h"
 #include "tflite/uses.h"
+#include "tflite/value_range.h"
 
 /* A release of the runtime as one number: 2.17.1 is 217; 0: none. */
 typedef uint32_t tqi_release;
 
+typedef struct tqi_check_options {
+    uint32_t target;     /* TQ_TARGET_... */
+    tqi_release runtime; /* no operator version may be newer than this; 0: any */
+    uint32_t flags;      /* TQ_CHECK_... */
+    /* By subgraph and tensor, of float32 tensors; NULL: of none, or of none of a subgraph. */
+    const tqi_value_range *const *ranges;
+} tqi_check_options;
+
 typedef struct tqi_check {
     const tqi_graph *graph;
-    uint32_t target;             /* TQ_TARGET_... */
-    tqi_release runtime;         /* no operator version may be newer than this; 0: any */
+    uint32_t target;
+    tqi_release runtime;
+    const tqi_value_range *const *ranges;
     tqi_uses *uses;              /* by subgraph */
     tqi_shapes *shapes;          /* by subgraph */
     bool *is_called;             /* by subgraph: control flow or a composite runs it */
@@ -49,9 +59,12 @@ const tqi_check_rule *tqi_check_rule_at(uint32_t index);
 /* "2.5" or "2.17.0"; false: it is none. */
 bool tqi_read_release(const char *text, tqi_release *release);
 
-/* Runs the rules for the target; `findings` grows. `flags`: TQ_CHECK_... */
-tq_status tqi_check_graph(const tqi_graph *graph, uint32_t target, tqi_release runtime,
-                          uint32_t flags, tqi_heap *heap, tqi_findings *findings, tq_error *error);
+/* Whether a rule for the target asks for ranges. */
+bool tqi_check_reads_ranges(uint32_t target);
+
+/* Runs the rules for the target; `findings` grows. */
+tq_status tqi_check_graph(const tqi_graph *graph, const tqi_check_options *options, tqi_heap *heap,
+                          tqi_findings *findings, tq_error *error);
 
 /* ---- for rules ---- */
 
@@ -85,6 +98,10 @@ tqi_place tqi_at_output(const tqi_at *at, uint32_t output);
 /* NULL: it is left out or not there. */
 const tqi_tensor *tqi_at_in(const tqi_at *at, uint32_t input);
 const tqi_tensor *tqi_at_out(const tqi_at *at, uint32_t output);
+
+/* What a float32 tensor was seen to hold; false: that is not known. */
+bool tqi_range_at(const tqi_check *check, uint32_t subgraph, int32_t tensor,
+                  tqi_value_range *range);
 
 /* Takes `count` of the work that is left; false: there is not as much. */
 static inline bool tqi_work(tqi_check *check, uint64_t count) {

@@ -40,9 +40,14 @@ static const tqi_check_rule *const rules[] = {
     &tqi_rule_zero_channels,
     &tqi_rule_channel_spread,
     &tqi_rule_bias_overflow,
+    &tqi_rule_joined_ranges,
     /* clang-format on */
 };
 
 const tqi_check_rule *tqi_check_rule_at(uint32_t index) {
     return index < sizeof rules / sizeof *rules ? rules[index] : NULL;
+}
+
+bool tqi_check_reads_ranges(uint32_t target) {
+    return tqi_rule_joined_ranges.targets >> target & 1;
 }

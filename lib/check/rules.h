@@ -14,6 +14,7 @@ extern const tqi_check_rule tqi_rule_shapes, tqi_rule_operator_version, tqi_rule
     tqi_rule_gpu_dequantized_weights, tqi_rule_gpu_relu_0_to_1, tqi_rule_gpu_output_read,
     tqi_rule_nnapi_operator, tqi_rule_xnnpack_operator, tqi_rule_xnnpack_half_bias,
     tqi_rule_micro_operator, tqi_rule_int8_operator, tqi_rule_npu_channel_scales,
-    tqi_rule_not_finite, tqi_rule_zero_channels, tqi_rule_channel_spread, tqi_rule_bias_overflow;
+    tqi_rule_not_finite, tqi_rule_zero_channels, tqi_rule_channel_spread, tqi_rule_bias_overflow,
+    tqi_rule_joined_ranges;
 
 #endif

@@ -78,7 +78,8 @@ Totals = struct(
 SaveOptions = struct(
     "SaveOptions", ("flags", u32), ("runner", c.POINTER(Runner)), ("progress", PROGRESS), ("progress_opaque", c.c_void_p)
 )
-CheckOptions = struct("CheckOptions", ("target", u32), ("runtime", c.c_char_p), ("flags", u32), ("reserved", u32))
+CheckOptions = struct("CheckOptions", ("target", u32), ("runtime", c.c_char_p), ("flags", u32), ("n_stats", u32),
+    ("stats", c.POINTER(c.c_void_p)))
 Finding = struct(
     "Finding", ("severity", u32), ("rule", c.c_char_p), ("subgraph", i32), ("op", i32), ("op_input", i32), ("tensor", i32),
     ("builtin_code", i32), ("op_name", c.c_char_p), ("tensor_name", c.c_char_p), ("message", c.c_char_p),

@@ -116,9 +116,9 @@ static void wrong_arguments(void **state) {
     options.flags = TQ_CHECK_GRAPH << 1;
     assert_failed(TQ_ERR_INVALID_ARGUMENT, tq_check(model, &options, &findings, &error), &error);
     options.flags = 0;
-    options.reserved = 1;
+    options.n_stats = 1;
     assert_failed(TQ_ERR_INVALID_ARGUMENT, tq_check(model, &options, &findings, &error), &error);
-    options.reserved = 0;
+    options.n_stats = 0;
     assert_null(findings);
     assert_ok(tq_check(model, &options, &findings, &error), &error);
     tq_finding finding = {.struct_size = sizeof finding};
