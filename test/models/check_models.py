@@ -226,6 +226,25 @@ def behind_relu6(bias, kind=FLOAT):
     return pack(b)
 
 
+def detector(gain, join="CONCATENATION", lost=False):
+    """Boxes and scores of 8 anchors, joined at the end; the boxes are so many times as large. `lost`: a custom operator
+    comes first."""
+    b = Builder()
+    g = b.graph("main")
+    x, y = g.tensor("x", [1, 16]), g.tensor("y", [1, 16] if join == "CONCATENATION" else [2, 1, 8])
+    boxes, logits, scores = (g.tensor(n, [1, 8]) for n in ("boxes", "logits", "scores"))
+    start = g.tensor("start", [1, 16]) if lost else x
+    if lost:
+        g.op("Unheard", [x], [start])
+    g.fc(start, g.const("box_weights", gain * weights(8, 16) / 16), boxes)
+    g.fc(start, g.const("score_weights", weights(8, 16, seed=1) / 16), logits)
+    g.op("LOGISTIC", [logits], [scores])
+    options = tfl.ConcatenationOptionsT(axis=1) if join == "CONCATENATION" else tfl.PackOptionsT(valuesCount=2, axis=0)
+    g.op(join, [boxes, scores], [y], options)
+    g.io([x], [y])
+    return pack(b)
+
+
 NAN = np.array([[1, np.nan], [1, 1]], FLOAT)
 ZEROS = np.array([[1, 1], [0, 0]], FLOAT)
 
@@ -281,6 +300,7 @@ CASES = {
                       "FULLY_CONNECTED", "c1"),
     "channel-spread": ("int8-only", lambda: spread(200), lambda: spread(100), "FULLY_CONNECTED", "c1"),
     "bias-overflow": ("int8-only", lambda: behind_relu6(1), lambda: behind_relu6(1e-3), "FULLY_CONNECTED", "b"),
+    "joined-ranges": ("int8-only", lambda: detector(200), lambda: detector(4), "CONCATENATION", "scores"),
 }
 
 # Other ways to the same rules. (rule, target, model, severity)
@@ -289,6 +309,7 @@ MORE = {
     "micro_half": ("micro-operator", "tflite-micro", lambda: through_dequantize(np.float16), "error"),
     "micro_channels_behind_dequantize": ("micro-operator", "tflite-micro", lambda: pack(op(
         "DEQUANTIZE", [Const(np.ones((3, 4), BYTE), scaled([0.1] * 3))], [Input([3, 4])], tfl.DequantizeOptionsT(), 5)), "error"),
+    "joined_by_pack": ("joined-ranges", "int8-only", lambda: detector(200, "PACK"), "warning"),
     "bias_overflow_half": ("bias-overflow", "int8-only", lambda: behind_relu6(1, np.float16), "warning"),
     "bias_overflow_int8": ("bias-overflow", "int8-only", lambda: int8_conv(bias=ints(0, 2**31 - 1, 0)), "warning"),
     "gpu_version_of_both": ("gpu-operator", "gpu", lambda: pack(
