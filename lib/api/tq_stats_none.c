@@ -31,7 +31,10 @@ void tq_stats_free(tq_stats *stats) {
 
 tq_status tqi_stats_check(tq_stats *const *stats, uint32_t n, const char *options,
                           tq_error *error) {
-    (void)stats, (void)options;
+    for (uint32_t i = 0; i < n; i++)
+        if (!stats || !stats[i])
+            return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "%s.stats lacks one of n_stats",
+                            options);
     return n > 0 ? refuse(error) : TQ_OK;
 }
 

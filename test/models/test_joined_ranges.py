@@ -14,9 +14,16 @@ import models
 import schema
 import tool
 from check_models import Input, add, detector, op, pack
+from test_recipes_json import has_executor
 
 CLEAN, FOUND = 0, 3
 RULE = "joined-ranges"
+
+
+@pytest.fixture(autouse=True)
+def executor(request):
+    if not has_executor() and request.function is not test_library_that_runs_nothing:
+        pytest.skip("built without what runs models")
 
 
 @pytest.fixture
@@ -203,3 +210,13 @@ def mended(place):
     path = place / "mended.tflite"
     path.write_bytes(schema.pack(t))
     return path
+
+
+def test_library_that_runs_nothing(place):
+    """The check goes on and says so; data of one's own are refused."""
+    if has_executor():
+        pytest.skip("this one runs models: see test_goes_on_without")
+    report, found = check(place / "model.tflite")
+    assert found == [] and not report["ranges"][0]["known"] and "built without" in report["ranges"][0]["refusal"]
+    done = tool.run("check", place / "model.tflite", "--target", "int8-only", "--data", place / "data")
+    assert done.returncode == tool.ERROR and "TQ_ERR_UNSUPPORTED" in done.stderr

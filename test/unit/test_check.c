@@ -118,7 +118,17 @@ static void wrong_arguments(void **state) {
     options.flags = 0;
     options.n_stats = 1;
     assert_failed(TQ_ERR_INVALID_ARGUMENT, tq_check(model, &options, &findings, &error), &error);
+    tq_stats *stats = NULL;
+    options.stats = &stats;
+    assert_failed(TQ_ERR_INVALID_ARGUMENT, tq_check(model, &options, &findings, &error), &error);
+    if (tq_stats_create(model, NULL, &stats, &error) == TQ_ERR_UNSUPPORTED) { /* no executor */
+        stats = (void *)&source;                                              /* nobody looks */
+        assert_failed(TQ_ERR_UNSUPPORTED, tq_check(model, &options, &findings, &error), &error);
+    } else {
+        tq_stats_free(stats);
+    }
     options.n_stats = 0;
+    error = (tq_error)TQ_ERROR_INIT;
     assert_null(findings);
     assert_ok(tq_check(model, &options, &findings, &error), &error);
     tq_finding finding = {.struct_size = sizeof finding};
