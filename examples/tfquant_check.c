@@ -74,7 +74,7 @@ static void json_fix(struct json_out *json, const struct check_run *run) {
     json_put_string(json, "output", run->options->output);
     cli_json_edits(json, run->mended != NULL ? run->mended : run->source);
     cli_json_findings(json, run->left);
-    cli_json_ranges(json, &run->after);
+    cli_json_ranges(json, run->mended != NULL ? &run->after : &run->ranges);
     json_close(json, '}');
 }
 
@@ -131,32 +131,32 @@ static enum cli_exit failed(const struct check_run *run, const char *path) {
     return CLI_ERROR;
 }
 
-/* `findings` are set to what is found in the model, with ranges of its own. */
-static tq_status find(struct check_run *run, tq_model *model, struct cli_ranges *ranges,
-                      tq_findings **findings) {
-    tq_check_options check = run->check;
+static tq_status measure(struct check_run *run, tq_model *model, struct cli_ranges *ranges) {
     const tq_runner *runner = run->threads != NULL ? thread_runner_interface(run->threads) : NULL;
-    tq_status status =
-        cli_measure_ranges(run->options, model, check.target, runner, ranges, &run->error);
-    check.stats = ranges->stats;
-    check.n_stats = ranges->n_stats;
-    if (status == TQ_OK)
-        status = tq_check(model, &check, findings, &run->error);
-    return status;
+    return cli_measure_ranges(run->options, model, run->check.target, runner, ranges, &run->error);
 }
 
-/* What cures does not hang on ranges. */
+static tq_status find(struct check_run *run, const tq_model *model, const struct cli_ranges *ranges,
+                      tq_findings **findings) {
+    tq_check_options check = run->check;
+    check.stats = ranges->stats;
+    check.n_stats = ranges->n_stats;
+    return tq_check(model, &check, findings, &run->error);
+}
+
+/* What cures does not hang on ranges; what is left does, and on those of the mended model. */
 static tq_status fix(struct check_run *run) {
-    tq_status status = tq_check(run->source, &run->check, &run->left, &run->error);
+    tq_findings *findings = NULL;
+    tq_status status = tq_check(run->source, &run->check, &findings, &run->error);
     if (status == TQ_OK)
-        status = cli_mend(run->source, &run->check, TQ_SEVERITY_NOTE, &run->left, &run->mended,
+        status = cli_mend(run->source, &run->check, TQ_SEVERITY_NOTE, &findings, &run->mended,
                           &run->error);
-    if (status == TQ_OK) {
-        tq_findings_free(run->left);
-        run->left = NULL;
-        status =
-            find(run, run->mended != NULL ? run->mended : run->source, &run->after, &run->left);
-    }
+    tq_findings_free(findings);
+    if (status == TQ_OK && run->mended != NULL)
+        status = measure(run, run->mended, &run->after);
+    if (status == TQ_OK)
+        status = run->mended != NULL ? find(run, run->mended, &run->after, &run->left)
+                                     : find(run, run->source, &run->ranges, &run->left);
     if (status == TQ_OK)
         status = cli_save_plain(run->options, run->mended != NULL ? run->mended : run->source,
                                 &run->error);
@@ -171,6 +171,7 @@ static enum cli_exit failed_to_find(const struct check_run *run, const struct cl
 static enum cli_exit check(struct check_run *run) {
     const struct cli_options *options = run->options;
     if (cli_load(options, &run->source, &run->error) != TQ_OK ||
+        measure(run, run->source, &run->ranges) != TQ_OK ||
         find(run, run->source, &run->ranges, &run->findings) != TQ_OK)
         return failed_to_find(run, &run->ranges);
     if (options->fix && fix(run) != TQ_OK)

@@ -16,6 +16,8 @@ enum { FEWEST_SAMPLES = 4 };
 /* Small models, of a single matrix perhaps, give few patches a run, and run fast. */
 enum { CHEAP_WORK = 100 * 1000 * 1000, CHEAP_RUNS = 2, MOST_SAMPLES = 256 };
 static const uint64_t GRAM_BUDGET = 192 << 20;
+/* For ranges: more samples than one of each kind are for models that run in a second or so. */
+static const uint64_t ENOUGH_WORK = UINT64_C(10) * 1000 * 1000 * 1000;
 /* Of samples that are made, beside given ones. */
 static const double SYNTHETIC_WEIGHT = 0.5;
 
@@ -224,12 +226,13 @@ tq_status tqi_gathering_finish(tqi_gathering *g, uint32_t count, tq_error *error
 
 /* Neither counted nor timed: what is gathered later is as if they had not been. */
 static tq_status run_for_ranges(tqi_gathering *g, tqi_sample *sample, tq_error *error) {
-    uint32_t each = FEWEST_SAMPLES / g->ranges.n;
-    for (uint32_t i = 0; i < each * g->ranges.n; i++) {
-        tqi_synthetic synthetic = {1, g->ranges.list[i / each], 2};
-        TQI_TRY(tqi_sample_fill(sample, &synthetic, i % each, g->options.heap, error));
+    uint64_t work = 0;
+    for (uint32_t i = 0; i < FEWEST_SAMPLES && (i < g->ranges.n || work < ENOUGH_WORK); i++) {
+        tqi_synthetic synthetic = {1, g->ranges.list[i % g->ranges.n], 2};
+        TQI_TRY(tqi_sample_fill(sample, &synthetic, i / g->ranges.n, g->options.heap, error));
         TQI_TRY(tqi_exec_run(g->exec, sample->values, sample->n, observe_ranges, g, error));
         tqi_tensor_ranges_inputs(&g->seen, sample);
+        work += tqi_exec_work(g->exec);
     }
     return TQ_OK;
 }

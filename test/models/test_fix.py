@@ -20,6 +20,7 @@ import rewrite_models
 import rewrite_shapes
 import schema
 import tool
+from test_recipes_json import has_executor
 
 CLEAN, FOUND = 0, 3
 TARGETS = ("litert", "xnnpack", "gpu", "nnapi", "tflite-micro", "int8-only")
@@ -104,8 +105,9 @@ def test_unet(tmp_path):
     for target in ("gpu", "int8-only"):
         out = tmp_path / "out.tflite"
         report = fix(path, target, out)
-        assert [(f["op"], f["cure"]) for f in report["findings"]] == [(26, "broadcast-to-tile")]
-        assert report["fix"]["clean"] and "BROADCAST_TO" not in operators(out.read_bytes())
+        uncured = ["joined-ranges"] if target == "int8-only" and has_executor() else []  # of the message and the picture
+        assert [(f["op"], f["cure"]) for f in report["findings"] if f["rule"] not in uncured] == [(26, "broadcast-to-tile")]
+        assert [f["rule"] for f in report["fix"]["findings"]] == uncured and "BROADCAST_TO" not in operators(out.read_bytes())
         for xnnpack in (True, False):
             before = litert.run(path.read_bytes(), xnnpack)
             assert litert.equal(before, litert.run(out.read_bytes(), xnnpack, before))

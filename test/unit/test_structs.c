@@ -56,6 +56,14 @@ static tq_status use_save(const fixture *f, const void *options, tq_error *error
     return tq_save_sink(f->result, NULL, options, error);
 }
 
+static tq_status use_check(const fixture *f, const void *options, tq_error *error) {
+    tq_findings *findings = NULL;
+    tq_status status = tq_check(f->model, options, &findings, error);
+    assert_true((findings != NULL) == (status == TQ_OK));
+    tq_findings_free(findings);
+    return status;
+}
+
 static int32_t write_nothing(void *opaque, const void *data, size_t size) {
     (void)opaque;
     (void)data;
@@ -101,6 +109,7 @@ static void options_of_any_age(void **state) {
     static const tq_load_options load_options = TQ_LOAD_OPTIONS_INIT;
     static const tq_quantize_options quantize_options = TQ_QUANTIZE_OPTIONS_INIT;
     static const tq_save_options save_options = TQ_SAVE_OPTIONS_INIT;
+    static const tq_check_options check_options = TQ_CHECK_OPTIONS_INIT;
     static const tq_sink sink = {sizeof sink, 0, NULL, write_nothing};
     static const tq_allocator allocator = {sizeof allocator, 0, NULL, plain_alloc, plain_free};
     static const tq_runner runner = {sizeof runner, 1, NULL, run_plainly};
@@ -113,6 +122,7 @@ static void options_of_any_age(void **state) {
         {&load_options, sizeof load_options, use_load, true},
         {&quantize_options, sizeof quantize_options, use_quantize, true},
         {&save_options, sizeof save_options, use_save, true},
+        {&check_options, sizeof check_options, use_check, true},
         {&sink, sizeof sink, use_sink, false},
         {&allocator, sizeof allocator, use_allocator, false},
         {&runner, sizeof runner, use_runner, false},
