@@ -391,7 +391,8 @@ TQ_API void tq_recipe_free(tq_recipe *recipe);
 /* ---------------------------------------------------------- statistics -- */
 /*
  * What the layers of a model see. Recipes that use it run the model on synthetic inputs by
- * themselves; data of your own is better where it is like what the model will get.
+ * themselves; data of your own is better where it is like what the model will get. tq_check() takes
+ * statistics, too.
  */
 typedef struct tq_stats tq_stats;
 
@@ -799,12 +800,13 @@ typedef struct tq_check_options {
                                does not have are errors; NULL: any release */
     uint32_t flags;         /* TQ_CHECK_... */
     uint32_t n_stats;       /* length of `stats` */
-    tq_stats *const *stats; /* the caller's; each for the model that it was made from, for the
-                               rules that ask what values tensors reach to (those for the
-                               targets tflite-micro and int8-only). To which nothing was added:
-                               the model runs on a few synthetic inputs. They are not ended by
-                               this, nor changed but for that. A model without any: these rules
-                               say nothing, as of one that tq_quantize() made */
+    tq_stats *const *stats; /* each for the model that it was made from, and still the caller's:
+                               nothing is added to them, nor are they ended. For rules that ask
+                               what values tensors reach to (targets tflite-micro and int8-only);
+                               where nothing was added, on a few synthetic inputs, which the
+                               model then runs on here. Of a model without any, and of one that
+                               tq_quantize() made, these rules say nothing. Not with the same
+                               ones from two threads at once */
 } tq_check_options;
 #define TQ_CHECK_OPTIONS_INIT                                                                      \
     { sizeof(tq_check_options), TQ_TARGET_LITERT, NULL, 0, 0, NULL }

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import abi
+import check_models
 import edge_models
 import models
 import places
@@ -635,3 +636,30 @@ def test_statistics_of_wrong_arrays_are_refused(session, conv):
         assert session.error.tensor >= 0
     assert lib.tq_get_stats_info(stats, c.byref(info)) == abi.OK and info.sets == 0
     lib.tq_stats_free(stats)
+
+
+def found_rules(session, model, stats=None):
+    """Names of the rules that find something for int8-only."""
+    lib, handle, one = session.lib, c.c_void_p(), abi.Finding()
+    options = abi.CheckOptions(target=5, n_stats=1 if stats else 0, stats=c.pointer(stats) if stats else None)
+    assert lib.tq_check(model, c.byref(options), c.byref(handle), c.byref(session.error)) == abi.OK, session.error.message
+    rules = set()
+    for i in range(lib.tq_findings_count(handle)):
+        assert lib.tq_get_finding(handle, i, c.byref(one)) == abi.OK
+        rules.add(one.rule)
+    lib.tq_findings_free(handle)
+    return rules
+
+
+def test_check_takes_statistics(session, conv):
+    """Of inputs that are given; without any the library makes some up; without statistics it can't know."""
+    status, model = session.load(check_models.detector(200))
+    assert status == abi.OK
+    stats, keep = c.c_void_p(), []
+    assert session.lib.tq_stats_create(model, None, c.byref(stats), c.byref(session.error)) == abi.OK
+    assert found_rules(session, model) == set()
+    assert found_rules(session, model, stats) == {b"joined-ranges"}
+    given = array_of(np.zeros((1, 16), np.float32), keep)
+    assert session.lib.tq_stats_add(stats, c.byref(given), 1, c.byref(session.error)) == abi.OK
+    assert found_rules(session, model, stats) == set()
+    session.lib.tq_stats_free(stats)
