@@ -21,11 +21,14 @@ static int32_t tell(tqi_steps *s) {
     return s->cancelled;
 }
 
+bool tqi_add_steps(tqi_steps *s, uint64_t n) {
+    s->done += n < s->total - s->done ? n : s->total - s->done;
+    return tell(s) == 0;
+}
+
 int32_t tqi_step(void *opaque, uint64_t done, uint64_t total) {
     (void)done, (void)total;
-    tqi_steps *s = opaque;
-    s->done += s->done < s->total;
-    return tell(s);
+    return !tqi_add_steps(opaque, 1);
 }
 
 static bool is_cancelled(void *opaque) {

@@ -70,7 +70,9 @@ static inline bool tqi_rounds_activations(const tqi_refiner *r, const tqi_decisi
            action == TQI_ACTION_DYNAMIC_INT4;
 }
 
-/* A tq_progress of the executor's: an operator has run. */
+/* Operators have run. False: that is enough. */
+bool tqi_add_steps(tqi_steps *steps, uint64_t n);
+/* A tq_progress of the executor's: one has run. */
 int32_t tqi_step(void *opaque, uint64_t done, uint64_t total);
 
 /* Errors of the outputs for a subgraph's layers, one by one, as int8, as dynamic range operators,
