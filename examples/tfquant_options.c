@@ -66,7 +66,7 @@ static const struct option option_table[] = {
     {"max-error", 0, OPTION_VALUE, CLI_QUANTIZE, AT(min_snr_db), value_decibels, a_ratio},
     {"keep-storage", 0, OPTION_FLAG, CLI_QUANTIZE, AT(keep_storage), NULL, NULL},
     {"extract", 0, OPTION_ONCE, CLI_INSPECT, AT(extract), NULL, NULL},
-    {"threads", 'T', OPTION_VALUE, CLI_QUANTIZE, AT(threads), value_threads,
+    {"threads", 'T', OPTION_VALUE, CLI_QUANTIZE | CLI_VERIFY, AT(threads), value_threads,
      "a number of threads (0 to 1024; 0: one for each processor)"},
     {"max-memory", 0, OPTION_VALUE,
      CLI_QUANTIZE | CLI_INSPECT | CLI_VERIFY | CLI_CHECK | CLI_REWRITE, AT(max_memory), value_size,

@@ -138,7 +138,7 @@ void thread_runner_free(struct thread_runner *runner) {
 }
 
 const tq_runner *thread_runner_interface(const struct thread_runner *runner) {
-    return &runner->interface;
+    return runner != NULL ? &runner->interface : NULL;
 }
 
 uint32_t thread_runner_processors(void) {
@@ -148,4 +148,9 @@ uint32_t thread_runner_processors(void) {
         return processors < 1024 ? (uint32_t)processors : 1024;
 #endif
     return 1;
+}
+
+struct thread_runner *thread_runner_for(uint32_t workers) {
+    workers = workers != 0 ? workers : thread_runner_processors();
+    return workers > 1 ? thread_runner_create(workers) : NULL;
 }
