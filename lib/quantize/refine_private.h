@@ -13,7 +13,8 @@ typedef struct tqi_pace {
     uint32_t trials;  /* samples that layers are judged on, one by one */
     uint32_t wholes;  /* samples that the whole is judged on */
     tqi_rounding rounding;
-    double work; /* multiplications that each of the four steps may take */
+    double work;     /* multiplications that each of the four steps may take, */
+    uint32_t fewest; /* but for so many runs that statistics are gathered from */
 } tqi_pace;
 
 /* Steps are operators that ran: how many there will be is a guess. */
