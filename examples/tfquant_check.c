@@ -132,8 +132,8 @@ static enum cli_exit failed(const struct check_run *run, const char *path) {
 }
 
 static tq_status measure(struct check_run *run, tq_model *model, struct cli_ranges *ranges) {
-    const tq_runner *runner = run->threads != NULL ? thread_runner_interface(run->threads) : NULL;
-    return cli_measure_ranges(run->options, model, run->check.target, runner, ranges, &run->error);
+    return cli_measure_ranges(run->options, model, run->check.target,
+                              thread_runner_interface(run->threads), ranges, &run->error);
 }
 
 static tq_status find(struct check_run *run, const tq_model *model, const struct cli_ranges *ranges,
@@ -198,8 +198,7 @@ enum cli_exit cli_check(const struct cli_options *options) {
     if (streams && (isatty(STDOUT_FILENO) || stdout_is_file(options->input)))
         return cli_usage_error("check", "the model can't go there; name a file behind -o");
     run.check.runtime = options->runtime;
-    if (thread_runner_processors() > 1)
-        run.threads = thread_runner_create(thread_runner_processors());
+    run.threads = thread_runner_for(options->threads);
     const enum cli_exit result = check(&run);
     cli_ranges_free(&run.after);
     cli_ranges_free(&run.ranges);

@@ -149,6 +149,7 @@ struct cli_data {
     tq_stats **stats; /* of the same models, for the library */
     uint32_t count;
     struct data_sets *files; /* of the model last run */
+    const tq_runner *runner; /* to run it with, set by who calls cli_gather(); NULL: one thread */
     const char *culprit;     /* path that a failure was about; NULL: none */
 };
 /* Runs the models on the sets that --data names. Free it either way. TQ_ERR_INVALID_ARGUMENT

@@ -86,8 +86,10 @@ static tq_status run_model(struct gathering *gathering, const tq_model *model, c
     const double *range = options->input_range.is_given ? options->input_range.ends : NULL;
     data_sets_free(data->files);
     tq_status status = data_sets_open(folder, model, range, &data->files, gathering->error);
+    tq_stats_options how = TQ_STATS_OPTIONS_INIT;
+    how.runner = data->runner;
     if (status == TQ_OK)
-        status = tq_stats_create(model, NULL, &gathering->stats, gathering->error);
+        status = tq_stats_create(model, &how, &gathering->stats, gathering->error);
     else if (data->files != NULL)
         data->culprit = data_sets_culprit(data->files);
     if (status != TQ_OK)
@@ -178,7 +180,7 @@ tq_status cli_gather(const struct cli_options *options, tq_model *model, struct 
         .data = data,
         .error = error,
     };
-    *data = (struct cli_data){.count = 0};
+    *data = (struct cli_data){.runner = data->runner};
     if (options->data.count == 0)
         return TQ_OK;
     const tq_status status = gather(&gathering, model);

@@ -56,8 +56,7 @@ static tq_status save(struct quantize_run *run) {
     tq_status status;
     if (options->force)
         save.flags |= TQ_SAVE_OVERWRITE;
-    if (run->threads != NULL)
-        save.runner = thread_runner_interface(run->threads);
+    save.runner = thread_runner_interface(run->threads);
     save.progress = cli_progress_report;
     save.progress_opaque = &progress;
 
@@ -235,8 +234,7 @@ static tq_status make_result(struct quantize_run *run) {
     quantize.n_stats = run->data.count;
     quantize.target_size = target_size(run);
     quantize.min_snr_db = options->min_snr_db;
-    if (run->threads != NULL)
-        quantize.runner = thread_runner_interface(run->threads);
+    quantize.runner = thread_runner_interface(run->threads);
     quantize.progress = cli_progress_report;
     quantize.progress_opaque = &progress;
 
@@ -302,10 +300,8 @@ enum cli_exit cli_quantize(const struct cli_options *options) {
     if (result != CLI_DONE)
         return result;
     if (cli_choose(options, &run.choices, &culprit, &run.error) == TQ_OK) {
-        const uint32_t workers =
-            options->threads != 0 ? options->threads : thread_runner_processors();
-        if (workers > 1)
-            run.threads = thread_runner_create(workers);
+        run.threads = thread_runner_for(options->threads);
+        run.data.runner = thread_runner_interface(run.threads);
         result = quantize(&run);
     } else if (run.error.status == TQ_ERR_UNKNOWN_RECIPE) {
         result = unknown_recipe(&run, culprit);

@@ -6,12 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "thread_runner.h"
+
 struct verify_run {
     const struct cli_options *options;
     tq_model *reference;
     tq_model *other;
     struct verify_inputs inputs;
     struct verified_all all;
+    struct thread_runner *threads; /* NULL: the calling one is all */
     tq_error error;
 };
 
@@ -32,6 +35,7 @@ static tq_status verify_pair(const struct verify_run *run, tq_model *reference, 
     verify.signature = options->signature;
     verify.low = options->input_range.ends[0];
     verify.high = options->input_range.ends[1];
+    verify.runner = thread_runner_interface(run->threads);
     verify.progress = cli_progress_report;
     verify.progress_opaque = &progress;
     verified->error = (tq_error)TQ_ERROR_INIT;
@@ -196,7 +200,9 @@ static enum cli_exit verify(struct verify_run *run) {
 
 enum cli_exit cli_verify(const struct cli_options *options) {
     struct verify_run run = {.options = options, .error = TQ_ERROR_INIT};
+    run.threads = thread_runner_for(options->threads);
     const enum cli_exit result = verify(&run);
+    thread_runner_free(run.threads);
     for (uint32_t i = 0; i < run.all.count; i++)
         tq_verification_free(run.all.list[i].verification);
     free(run.all.list);

@@ -20,13 +20,14 @@ struct thread_runner {
     pthread_cond_t wake; /* a new job, or the end */
     pthread_cond_t idle; /* the last worker has left the job */
 
-    /* The job; changed under the mutex while no worker is at it. */
+    /* The job; changed under the mutex while it is not open and no worker is at it. */
     tq_task task;
     void *data;
     uint32_t count;
     atomic_uint_fast64_t next; /* wider than `count`, so that it can't wrap */
     uint64_t job;              /* number of the job */
-    uint32_t busy;
+    uint32_t busy;             /* workers at it */
+    bool open;                 /* who wakes up later than its end has nothing to do with it */
     bool ending;
 
     uint32_t threads;
@@ -53,6 +54,9 @@ static void *worker_main(void *argument) {
         if (runner->ending)
             break;
         seen = runner->job;
+        if (!runner->open)
+            continue;
+        runner->busy++;
         pthread_mutex_unlock(&runner->mutex);
         take_tasks(runner, self->index);
         pthread_mutex_lock(&runner->mutex);
@@ -75,7 +79,7 @@ static void run(void *opaque, tq_task task, void *data, uint32_t count) {
     runner->data = data;
     runner->count = count;
     atomic_store(&runner->next, 0);
-    runner->busy = runner->threads;
+    runner->open = true;
     runner->job++;
     pthread_cond_broadcast(&runner->wake);
     pthread_mutex_unlock(&runner->mutex);
@@ -83,6 +87,7 @@ static void run(void *opaque, tq_task task, void *data, uint32_t count) {
     take_tasks(runner, 0);
 
     pthread_mutex_lock(&runner->mutex);
+    runner->open = false;
     while (runner->busy != 0)
         pthread_cond_wait(&runner->idle, &runner->mutex);
     pthread_mutex_unlock(&runner->mutex);
@@ -138,7 +143,7 @@ void thread_runner_free(struct thread_runner *runner) {
 }
 
 const tq_runner *thread_runner_interface(const struct thread_runner *runner) {
-    return &runner->interface;
+    return runner != NULL ? &runner->interface : NULL;
 }
 
 uint32_t thread_runner_processors(void) {
@@ -148,4 +153,9 @@ uint32_t thread_runner_processors(void) {
         return processors < 1024 ? (uint32_t)processors : 1024;
 #endif
     return 1;
+}
+
+struct thread_runner *thread_runner_for(uint32_t workers) {
+    workers = workers != 0 ? workers : thread_runner_processors();
+    return workers > 1 ? thread_runner_create(workers) : NULL;
 }

@@ -26,7 +26,8 @@ static tq_status begin(tq_stats *stats, const tq_stats_options *options, tq_erro
                                  .cpu_flags = input->cpu_flags,
                                  .heap = input->heap,
                                  .grams = true,
-                                 .ranges = true};
+                                 .ranges = true,
+                                 .fewest = 4};
     TQI_TRY(tqi_read_runner(options->runner, &stats->runner, &how.runner, error));
     TQI_TRY(tqi_find_constants(&input->graph, &stats->arena, &stats->constants, error));
     return tqi_gathering_begin(&stats->gathering, &input->graph, &stats->constants,

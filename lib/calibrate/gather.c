@@ -12,11 +12,11 @@ enum { MAX_PATCH = 1280, PATCHES = 6000 };
 /* Nobody knows how many samples will be given: the first few count as all. */
 enum { GIVEN_AT_LEAST = 8, FEWEST_PATCHES = 64 };
 /* However long a run takes. */
-enum { FEWEST_SAMPLES = 4 };
 /* Small models, of a single matrix perhaps, give few patches a run, and run fast. */
-enum { CHEAP_WORK = 100 * 1000 * 1000, CHEAP_RUNS = 2, MOST_SAMPLES = 256 };
+enum { CHEAP_WORK = 100 * 1000 * 1000, MOST_SAMPLES = 256 };
 static const uint64_t GRAM_BUDGET = 192 << 20;
 /* For ranges: more samples than one of each kind are for models that run in a second or so. */
+enum { RANGE_SAMPLES = 4 };
 static const uint64_t ENOUGH_WORK = UINT64_C(10) * 1000 * 1000 * 1000;
 /* Of samples that are made, beside given ones. */
 static const double SYNTHETIC_WEIGHT = 0.5;
@@ -172,7 +172,7 @@ tq_status tqi_gathering_add(tqi_gathering *g, const tqi_sample *sample, tq_error
 /* ---- samples of our own ---- */
 
 uint32_t tqi_affordable(const tqi_gathering *g, uint32_t count, double work) {
-    uint32_t fewest = FEWEST_SAMPLES / g->ranges.n;
+    uint32_t fewest = (g->options.fewest + g->ranges.n - 1) / g->ranges.n;
     if (!(work > 0) || g->runs == 0)
         return count;
     double cheap = CHEAP_WORK / (g->work + 1);
@@ -197,6 +197,12 @@ static tq_status run_range(tqi_gathering *g, tqi_sample *sample, const tqi_input
     return tqi_statistics_end_set(&g->statistics, weight, error);
 }
 
+/* For another run. */
+static bool has_time(const tqi_gathering *g) {
+    const tqi_gathering_options *o = &g->options;
+    return g->runs < o->fewest || !(o->work > 0) || g->work * (g->runs + 1) <= o->work;
+}
+
 static tq_status finish(tqi_gathering *g, uint32_t count, tq_error *error) {
     tqi_sample sample;
     if (g->given)
@@ -204,10 +210,9 @@ static tq_status finish(tqi_gathering *g, uint32_t count, tq_error *error) {
     TQI_TRY(tqi_sample_open(&sample, g->exec, &g->graph->subgraphs[g->subgraph], g->options.heap,
                             error));
     tq_status status = TQ_OK;
-    uint32_t each = count / g->ranges.n;
     for (uint32_t i = 0; i < g->ranges.n && status == TQ_OK; i++)
-        if (i == 0 || each > 0 || g->work * CHEAP_RUNS < CHEAP_WORK)
-            status = run_range(g, &sample, &g->ranges.list[i], each > 0 ? each : 1, error);
+        if (i == 0 || has_time(g))
+            status = run_range(g, &sample, &g->ranges.list[i], count / g->ranges.n, error);
     tqi_sample_close(&sample, g->options.heap);
     if (status == TQ_OK)
         status = tqi_statistics_finish(&g->statistics, error);
@@ -227,7 +232,7 @@ tq_status tqi_gathering_finish(tqi_gathering *g, uint32_t count, tq_error *error
 /* Neither counted nor timed: what is gathered later is as if they had not been. */
 static tq_status run_for_ranges(tqi_gathering *g, tqi_sample *sample, tq_error *error) {
     uint64_t work = 0;
-    for (uint32_t i = 0; i < FEWEST_SAMPLES && (i < g->ranges.n || work < ENOUGH_WORK); i++) {
+    for (uint32_t i = 0; i < RANGE_SAMPLES && (i < g->ranges.n || work < ENOUGH_WORK); i++) {
         tqi_synthetic synthetic = {1, g->ranges.list[i % g->ranges.n], 2};
         TQI_TRY(tqi_sample_fill(sample, &synthetic, i / g->ranges.n, g->options.heap, error));
         TQI_TRY(tqi_exec_run(g->exec, sample->values, sample->n, observe_ranges, g, error));

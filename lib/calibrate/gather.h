@@ -16,8 +16,9 @@ typedef struct tqi_gathering_options {
     tqi_heap *heap;
     bool grams;           /* second moments too */
     bool ranges;          /* those of all tensors, for tqi_gathering_ranges() */
-    double work;          /* multiplications that runs on samples of our own may take in all, but
-                             for the first few; 0: no limit */
+    double work;          /* multiplications that runs on samples of our own may take in all; 0:
+                             no limit */
+    uint32_t fewest;      /* of these runs, whatever they take */
     tq_progress progress; /* between operators, or NULL */
     void *progress_opaque;
 } tqi_gathering_options;
@@ -46,9 +47,8 @@ tq_status tqi_gathering_begin(tqi_gathering *gathering, const tqi_graph *graph,
                               const tqi_gathering_options *options, tq_error *error);
 /* Runs the model on one sample of the caller's; values are borrowed. */
 tq_status tqi_gathering_add(tqi_gathering *gathering, const tqi_sample *sample, tq_error *error);
-/* Runs it on `count` samples of the library's, and ends: nothing can be added then. With fewer
- * samples than ranges it is the first range, from 0 to 1, which lies in the other one, unless runs
- * are cheap. */
+/* Runs it on `count` samples of the library's, and ends: nothing can be added then. If work
+ * allows one range only it is the first, from 0 to 1, which lies in the other one. */
 tq_status tqi_gathering_finish(tqi_gathering *gathering, uint32_t count, tq_error *error);
 void tqi_gathering_free(tqi_gathering *gathering);
 

@@ -20,17 +20,35 @@ static void *new_array(tqi_trials *t, uint64_t count, size_t size, tq_error *err
     return memory;
 }
 
+/* Trials between two questions whether to go on. Of layers side by side, which take about as long.
+ */
+static uint32_t at_once(const tqi_trials *t) {
+    enum { EACH = 4 };
+    return EACH * t->n_workers;
+}
+
 tq_status tqi_trials_begin(tqi_trials *t, tqi_exec *exec, const tqi_graph *graph, uint32_t subgraph,
                            tqi_heap *heap, tq_error *error) {
     t->exec = exec;
     t->graph = graph;
     t->subgraph = subgraph;
     t->heap = heap;
-    t->targets = new_array(t, graph->subgraphs[subgraph].n_tensors, sizeof *t->targets, error);
-    t->changes = new_array(t, t->most, sizeof *t->changes, error);
+    t->n_workers = t->runner && !t->observe && t->n_trials > 1 ? t->runner->workers : 1;
     for (uint32_t i = 0; i < t->n_trials; i++)
         t->results[i] = (tqi_trial){0, 0};
-    return t->targets && t->changes ? TQ_OK : error->status;
+    t->targets = new_array(t, graph->subgraphs[subgraph].n_tensors, sizeof *t->targets, error);
+    if (t->targets)
+        t->errors = new_array(t, at_once(t), sizeof *t->errors, error);
+    if (t->errors)
+        t->workers = new_array(t, t->n_workers, sizeof *t->workers, error);
+    if (!t->workers)
+        return error->status;
+    for (uint32_t i = 0; i < t->n_workers; i++) {
+        t->workers[i].changes = new_array(t, t->most, sizeof(tqi_change), error);
+        if (!t->workers[i].changes)
+            return error->status;
+    }
+    return TQ_OK;
 }
 
 void tqi_trials_free(tqi_trials *t) {
@@ -38,11 +56,17 @@ void tqi_trials_free(tqi_trials *t) {
     if (!s)
         return;
     tqi_free(t->heap, t->targets, s->n_tensors * sizeof *t->targets);
-    tqi_free(t->heap, t->changes, t->most * sizeof *t->changes);
+    for (uint32_t i = 0; t->workers && i < t->n_workers; i++) {
+        tqi_exec_free(t->workers[i].exec);
+        tqi_free(t->heap, t->workers[i].changes, t->most * sizeof(tqi_change));
+    }
+    tqi_free(t->heap, t->workers, t->n_workers * sizeof *t->workers);
+    tqi_free(t->heap, t->errors, at_once(t) * sizeof *t->errors);
     tqi_free(t->heap, t->signal, t->n_targets * sizeof *t->signal);
     tqi_free(t->heap, t->noise, (size_t)t->n_targets * t->n_trials * sizeof *t->noise);
     t->targets = NULL;
-    t->changes = NULL;
+    t->workers = NULL;
+    t->errors = NULL;
     t->signal = t->noise = NULL;
 }
 
@@ -128,10 +152,10 @@ static double sum_squares(const float *a, const float *b, uint64_t n) {
     return sum;
 }
 
-static void measure(tqi_trials *t, double *noise) {
+static void measure(const tqi_trials *t, const tqi_exec *exec, double *noise) {
     for (uint32_t i = 0; i < t->n_targets; i++) {
         const tqi_value *was = tqi_exec_value(t->exec, t->targets[i]);
-        const tqi_value *is = tqi_exec_varied(t->exec, t->targets[i]);
+        const tqi_value *is = tqi_exec_varied(exec, t->targets[i]);
         if (!is || !is_measurable(was))
             continue;
         noise[i] += is->elements == was->elements
@@ -147,20 +171,90 @@ static void ruin(const tqi_trials *t, double *noise) {
 
 /* With other numbers an operator may be impossible that could be run: one that slices where they
  * say, for example. */
-static tq_status try_changes(tqi_trials *t, uint32_t trial, tq_error *error) {
+static tq_status try_changes(const tqi_trials *t, tqi_exec *exec, uint32_t worker, uint32_t trial,
+                             tq_error *error) {
     double *noise = t->noise + (size_t)trial * t->n_targets;
+    tqi_change *changes = t->workers[worker].changes;
     uint32_t n = 0;
-    TQI_TRY(t->make(t->opaque, trial, t->changes, &n, error));
-    tq_status status = tqi_exec_vary(t->exec, t->changes, n, error);
+    TQI_TRY(t->make(t->opaque, worker, trial, changes, &n, error));
+    tq_status status = tqi_exec_vary(exec, changes, n, error);
     if (status == TQ_ERR_UNSUPPORTED) {
         *error = (tq_error)TQ_ERROR_INIT;
         ruin(t, noise);
         return TQ_OK;
     }
     TQI_TRY(status);
-    measure(t, noise);
+    measure(t, exec, noise);
     if (t->observe)
         t->observe(t->opaque, trial);
+    return TQ_OK;
+}
+
+/* ---- several at once ---- */
+
+typedef struct batch {
+    const tqi_trials *t;
+    uint32_t first;
+} batch;
+
+static void run_one(void *data, uint32_t index, uint32_t worker) {
+    const batch *b = data;
+    tqi_exec *exec = b->t->workers[worker].exec;
+    tq_error *error = &b->t->errors[index];
+    *error = (tq_error)TQ_ERROR_INIT;
+    (void)try_changes(b->t, exec, worker, b->first + index, error);
+    tqi_exec_drop_variation(exec);
+}
+
+static bool has_views(tqi_trials *t, tq_error *error) {
+    if (t->n_workers == 1 || !tqi_exec_allows_views(t->exec))
+        return false;
+    for (uint32_t i = 0; i < t->n_workers; i++)
+        if (!t->workers[i].exec &&
+            tqi_exec_open_view(&t->workers[i].exec, t->exec, error) != TQ_OK) {
+            *error = (tq_error)TQ_ERROR_INIT; /* for lack of memory, of which one takes less */
+            return false;
+        }
+    return true;
+}
+
+static tq_status tell(const tqi_trials *t, tq_error *error) {
+    uint64_t operators = 0;
+    for (uint32_t i = 0; i < t->n_workers; i++) {
+        tqi_trial_worker *w = &t->workers[i];
+        uint64_t varied = tqi_exec_count_varied(w->exec);
+        operators += varied - w->told;
+        w->told = varied;
+    }
+    if (t->tell && !t->tell(t->opaque, operators))
+        return tqi_fail(error, TQ_ERR_CANCELLED, "cancelled");
+    return TQ_OK;
+}
+
+/* Where several have no room, each has it alone. */
+static tq_status run_batch(const tqi_trials *t, uint32_t first, uint32_t n, tq_error *error) {
+    batch b = {t, first};
+    t->runner->run(t->runner->opaque, run_one, &b, n);
+    TQI_TRY(tell(t, error));
+    for (uint32_t i = 0; i < n; i++) {
+        tq_status status = t->errors[i].status;
+        if (status == TQ_ERR_OUT_OF_MEMORY || status == TQ_ERR_MEMORY_LIMIT)
+            TQI_TRY(try_changes(t, t->exec, 0, first + i, error));
+        else if (status != TQ_OK) {
+            *error = t->errors[i];
+            return status;
+        }
+    }
+    return TQ_OK;
+}
+
+static tq_status run_trials(tqi_trials *t, tq_error *error) {
+    for (uint32_t i = 0, n = 1; i < t->n_trials; i += n) {
+        uint32_t left = t->n_trials - i;
+        bool together = left > 1 && has_views(t, error);
+        n = !together ? 1 : left < at_once(t) ? left : at_once(t);
+        TQI_TRY(together ? run_batch(t, i, n, error) : try_changes(t, t->exec, 0, i, error));
+    }
     return TQ_OK;
 }
 
@@ -173,9 +267,7 @@ tq_status tqi_trials_run(tqi_trials *t, const tqi_sample *sample, tq_error *erro
         if (is_measurable(value))
             t->signal[i] += sum_squares(tqi_floats(value), NULL, value->elements);
     }
-    for (uint32_t i = 0; i < t->n_trials; i++)
-        TQI_TRY(try_changes(t, i, error));
-    return TQ_OK;
+    return run_trials(t, error);
 }
 
 /* Outputs that are 0, or no numbers, say nothing. */

@@ -12,10 +12,18 @@ typedef struct tqi_trial {
     double worst; /* of the outputs */
 } tqi_trial;
 
-/* Makes the changes of a trial: they, and what they point to, are used until the next call.
- * `changes` has room for `most` of them. */
-typedef tq_status (*tqi_make_changes)(void *opaque, uint32_t trial, tqi_change *changes,
-                                      uint32_t *n, tq_error *error);
+/* Makes the changes of a trial: they, and what they point to, are used until the next call for this
+ * worker, below `n_workers`. Others may be at it at the same time. `changes` has room for `most` of
+ * them. */
+typedef tq_status (*tqi_make_changes)(void *opaque, uint32_t worker, uint32_t trial,
+                                      tqi_change *changes, uint32_t *n, tq_error *error);
+
+/* What a worker has for itself. */
+typedef struct tqi_trial_worker {
+    tqi_exec *exec; /* a view; NULL: none is open */
+    tqi_change *changes;
+    uint64_t told; /* operators that ran */
+} tqi_trial_worker;
 
 typedef struct tqi_trials {
     tqi_exec *exec; /* that retains */
@@ -23,8 +31,12 @@ typedef struct tqi_trials {
     uint32_t subgraph;
     tqi_heap *heap;
     uint32_t n_trials, most; /* changes of a trial */
+    const tq_runner *runner; /* for several trials at once; NULL: one after the other */
     tqi_make_changes make;
-    void (*observe)(void *opaque, uint32_t trial); /* what is in `exec` then, or NULL */
+    void (*observe)(void *opaque, uint32_t trial); /* what is in `exec` then, or NULL; trials are
+                                                      one after the other then */
+    bool (*tell)(void *opaque,
+                 uint64_t operators); /* that ran at once; false: cancelled; or NULL */
     void *opaque;
     tqi_trial *results; /* by trial */
     /* outputs are what the graph gives, or what is the input of an operator that can't be run */
@@ -32,7 +44,9 @@ typedef struct tqi_trials {
     uint32_t n_targets;
     double *signal; /* of a set, by target */
     double *noise;  /* [trial][target] */
-    tqi_change *changes;
+    uint32_t n_workers;
+    tqi_trial_worker *workers;
+    tq_error *errors; /* of trials at once */
     uint32_t sets;
 } tqi_trials;
 

@@ -34,19 +34,25 @@ static void find_last_uses(tqi_exec *exec) {
         }
 }
 
-static tq_status prepare(tqi_exec *exec, tq_error *error) {
+tq_status tqi_exec_make_lists(tqi_exec *exec, tq_error *error) {
     const tqi_subgraph *s = exec->s;
     uint32_t most_inputs = 0, most_outputs = 0;
-    TQI_TRY(tqi_find_uses(exec->graph, exec->subgraph, &exec->arena, &exec->uses, error));
     for (uint32_t i = 0; i < s->n_operators; i++) {
         const tqi_operator *op = &s->operators[i];
         most_inputs = op->n_inputs > most_inputs ? op->n_inputs : most_inputs;
         most_outputs = op->n_outputs > most_outputs ? op->n_outputs : most_outputs;
     }
-    TQI_NEW(&exec->arena, &exec->slots, s->n_tensors, error);
-    TQI_NEW(&exec->arena, &exec->states, s->n_operators, error);
     TQI_NEW(&exec->arena, &exec->outputs, most_outputs, error);
     TQI_NEW(&exec->arena, &exec->inputs, most_inputs, error);
+    return TQ_OK;
+}
+
+static tq_status prepare(tqi_exec *exec, tq_error *error) {
+    const tqi_subgraph *s = exec->s;
+    TQI_TRY(tqi_find_uses(exec->graph, exec->subgraph, &exec->arena, &exec->uses, error));
+    TQI_TRY(tqi_exec_make_lists(exec, error));
+    TQI_NEW(&exec->arena, &exec->slots, s->n_tensors, error);
+    TQI_NEW(&exec->arena, &exec->states, s->n_operators, error);
     for (uint32_t i = 0; i < s->n_tensors; i++)
         exec->slots[i].storage = tqi_constant_storage(exec->graph, exec->subgraph, &exec->uses, i);
     for (uint32_t i = 0; i < s->n_inputs; i++)
@@ -87,7 +93,7 @@ static void drop(tqi_exec *exec, tqi_value *value) {
 void tqi_exec_free(tqi_exec *exec) {
     if (!exec)
         return;
-    for (uint32_t i = 0; exec->slots && i < exec->s->n_tensors; i++)
+    for (uint32_t i = 0; exec->slots && !exec->is_view && i < exec->s->n_tensors; i++)
         drop(exec, &exec->slots[i].value);
     tqi_exec_drop_variation(exec);
     tqi_free(exec->options.heap, exec->variation.next,

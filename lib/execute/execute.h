@@ -90,6 +90,15 @@ typedef struct tqi_change {
 tq_status tqi_exec_vary(tqi_exec *exec, const tqi_change *changes, uint32_t n_changes,
                         tq_error *error);
 tq_status tqi_exec_watch(tqi_exec *exec, uint32_t tensor, tq_error *error);
+/* Another executor that varies the run which this one has retained, at the same time in another
+ * thread: for tqi_exec_vary() and tqi_exec_varied() alone, in one thread, and not while this one
+ * runs. Where it allows that: its constants are all loaded, and something is watched. */
+tq_status tqi_exec_open_view(tqi_exec **view, const tqi_exec *exec, tq_error *error);
+bool tqi_exec_allows_views(const tqi_exec *exec);
+/* Ends what tqi_exec_varied() shows. */
+void tqi_exec_drop_variation(tqi_exec *exec);
+/* Operators that ran in all calls of tqi_exec_vary(). */
+uint64_t tqi_exec_count_varied(const tqi_exec *exec);
 /* NULL: nothing that it depends on was changed. */
 const tqi_value *tqi_exec_varied(const tqi_exec *exec, uint32_t tensor);
 /* In the run itself; data NULL: not computed, or not kept. Its numbers may be changed while the run

@@ -45,6 +45,8 @@ struct tqi_exec {
     uint64_t work; /* of this run, up to now */
     uint64_t kept; /* bytes of constants that are loaded and not needed any more in this run */
     tqi_variation variation;
+    uint64_t varied; /* operators that ran to vary a run */
+    bool is_view;    /* slots, states, uses and what is watched belong to another executor */
 };
 
 /* Loads what is constant into `inputs`; *starved: something else is not there. */
@@ -53,9 +55,10 @@ tq_status tqi_exec_gather_inputs(tqi_exec *exec, const tqi_operator *op, bool *s
 /* Runs it on `inputs`; results are in `outputs` then. `hybrid`: as if its weights were integers. */
 tq_status tqi_exec_call(tqi_exec *exec, uint32_t op, tqi_run_operator *run, bool hybrid,
                         tq_error *error);
+/* Of an operator's inputs and outputs. */
+tq_status tqi_exec_make_lists(tqi_exec *exec, tq_error *error);
 /* For the sake of memory: they can be loaded again. */
 void tqi_exec_free_constants(tqi_exec *exec);
-void tqi_exec_drop_variation(tqi_exec *exec);
 
 static inline bool tqi_is_no_memory(tq_status status) {
     return status == TQ_ERR_OUT_OF_MEMORY || status == TQ_ERR_MEMORY_LIMIT;

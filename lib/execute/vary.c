@@ -27,6 +27,38 @@ tq_status tqi_exec_watch(tqi_exec *exec, uint32_t tensor, tq_error *error) {
     return TQ_OK;
 }
 
+tq_status tqi_exec_open_view(tqi_exec **out, const tqi_exec *exec, tq_error *error) {
+    tqi_exec *view = tqi_alloc(exec->options.heap, sizeof *view);
+    if (!view)
+        return tqi_no_memory(exec->options.heap, sizeof *view, error);
+    *view = *exec;
+    view->is_view = true;
+    view->options.progress = NULL;
+    view->options.runner = NULL;
+    view->variation = (tqi_variation){0};
+    tqi_arena_init(&view->arena, exec->options.heap);
+    tq_status status = tqi_exec_make_lists(view, error);
+    if (status == TQ_OK)
+        status = open_variation(view, error);
+    if (status != TQ_OK) {
+        tqi_exec_free(view);
+        return status;
+    }
+    view->variation.watched = exec->variation.watched;
+    *out = view;
+    return TQ_OK;
+}
+
+bool tqi_exec_allows_views(const tqi_exec *exec) {
+    for (uint32_t i = 0; i < exec->s->n_operators; i++) {
+        const tqi_operator *op = &exec->s->operators[i];
+        for (uint32_t k = 0; k < op->n_inputs && exec->states[i] == TQI_OP_RAN; k++)
+            if (op->inputs[k] >= 0 && !exec->slots[op->inputs[k]].value.data)
+                return false;
+    }
+    return exec->variation.watched != NULL;
+}
+
 static tq_status take_changes(tqi_exec *exec, const tqi_change *changes, uint32_t n,
                               tq_error *error) {
     tqi_variation *v = &exec->variation;
@@ -102,7 +134,7 @@ static tq_status try_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
 static tq_status run_operator(tqi_exec *exec, uint32_t index, tq_error *error) {
     const tqi_operator *op = &exec->s->operators[index];
     tq_status status = try_operator(exec, index, error);
-    if (tqi_is_no_memory(status)) {
+    if (tqi_is_no_memory(status) && !exec->is_view) {
         tqi_exec_free_constants(exec);
         status = try_operator(exec, index, error);
     }
@@ -123,9 +155,14 @@ tq_status tqi_exec_vary(tqi_exec *exec, const tqi_change *changes, uint32_t n_ch
         if (exec->options.progress &&
             exec->options.progress(exec->options.progress_opaque, i, exec->s->n_operators) != 0)
             return tqi_fail(error, TQ_ERR_CANCELLED, "cancelled");
+        exec->varied++;
         TQI_TRY(run_operator(exec, i, error));
     }
     return TQ_OK;
+}
+
+uint64_t tqi_exec_count_varied(const tqi_exec *exec) {
+    return exec->varied;
 }
 
 const tqi_value *tqi_exec_varied(const tqi_exec *exec, uint32_t tensor) {

@@ -11,90 +11,112 @@
 
 typedef enum whole_trial { ALL_AS_REFINED, ALL_PLAIN, WHOLE_TRIALS } whole_trial;
 
+/* Changes of a trial, by worker. */
+typedef struct change_list {
+    tqi_change *changes;
+    uint32_t n;
+    tqi_value *values; /* weights */
+    tqi_value *biases;
+    uint32_t n_values, n_biases;
+} change_list;
+
 typedef struct judge {
     tqi_refiner *r;
     uint32_t subgraph;
     const uint32_t *list; /* of layers, one by one; NULL: trials are WHOLE_TRIALS */
     tqi_action as;        /* what each of them is tried as */
-    tqi_value *values;    /* of the changes */
-    tqi_value *biases;
-    uint32_t n_values, n_biases;
+    change_list *lists;
     tqi_heads *heads; /* to be observed, or NULL */
     tqi_exec *exec;
 } judge;
 
-static void drop_values(judge *j) {
-    j->n_biases = 0;
-    while (j->n_values > 0)
-        tqi_value_free(j->r->options->heap, &j->values[--j->n_values]);
+static void drop_values(const judge *j, change_list *list) {
+    list->n = list->n_biases = 0;
+    while (list->n_values > 0)
+        tqi_value_free(j->r->options->heap, &list->values[--list->n_values]);
 }
 
-static void add_bias(judge *j, uint32_t op, uint32_t input, const float *values, uint32_t channels,
-                     tqi_change *changes, uint32_t *n) {
-    tqi_value *bias = &j->biases[j->n_biases++];
+static void add_bias(change_list *list, uint32_t op, uint32_t input, const float *values,
+                     uint32_t channels) {
+    tqi_value *bias = &list->biases[list->n_biases++];
     *bias = (tqi_value){.type = TQI_TYPE_FLOAT32,
                         .rank = 1,
                         .shape = {(int32_t)channels},
                         .elements = channels,
                         .data = (void *)(uintptr_t)values}; /* nobody writes to it */
-    changes[(*n)++] = (tqi_change){op, input, bias};
+    list->changes[list->n++] = (tqi_change){op, input, bias};
 }
 
-static tq_status add_layer(judge *j, const tqi_layer *l, bool plain, bool dynamic,
-                           tqi_change *changes, uint32_t *n, tq_error *error) {
-    enum { WEIGHTS = 1 };
-    tqi_value *values = &j->values[j->n_values];
-    TQI_TRY(tqi_layer_values(l, &j->r->context, plain, values, error));
-    changes[(*n)++] = (tqi_change){l->op, WEIGHTS, values};
+enum { WEIGHTS = 1 };
+
+static tq_status add_layer(const tqi_refiner *r, change_list *list, const tqi_layer *l, bool plain,
+                           bool dynamic, tq_error *error) {
+    tqi_value *values = &list->values[list->n_values];
+    TQI_TRY(tqi_layer_values(l, &r->context, plain, values, error));
+    list->n_values++;
+    list->changes[list->n++] = (tqi_change){l->op, WEIGHTS, values};
     if (dynamic)
-        changes[(*n)++] = (tqi_change){l->op, 0, NULL};
+        list->changes[list->n++] = (tqi_change){l->op, 0, NULL};
     if (l->bias && !plain)
-        add_bias(j, l->op, (uint32_t)l->bias_input, l->bias, l->channels, changes, n);
-    j->n_values++;
+        add_bias(list, l->op, (uint32_t)l->bias_input, l->bias, l->channels);
     return TQ_OK;
 }
 
-static tq_status add_halves(judge *j, const tqi_layer *l, tqi_change *changes, uint32_t *n,
+static tq_status add_halves(const tqi_refiner *r, change_list *list, const tqi_layer *l,
                             tq_error *error) {
-    enum { WEIGHTS = 1 };
-    tqi_value *values = &j->values[j->n_values];
-    TQI_TRY(tqi_layer_halves(l, &j->r->context, values, error));
-    changes[(*n)++] = (tqi_change){l->op, WEIGHTS, values};
-    j->n_values++;
+    tqi_value *values = &list->values[list->n_values];
+    TQI_TRY(tqi_layer_halves(l, &r->context, values, error));
+    list->n_values++;
+    list->changes[list->n++] = (tqi_change){l->op, WEIGHTS, values};
     return TQ_OK;
 }
 
-static tq_status make_changes(void *opaque, uint32_t trial, tqi_change *changes, uint32_t *n,
-                              tq_error *error) {
-    judge *j = opaque;
-    tqi_refiner *r = j->r;
-    drop_values(j);
-    if (j->list) {
-        bool int4 = j->as == TQI_ACTION_DYNAMIC_INT4;
-        const tqi_layer *l = &(int4 ? r->blocks : r->layers)[j->list[trial]];
-        bool dynamic = j->as != TQI_ACTION_WEIGHT_ONLY ||
-                       tqi_rounds_activations(r, r->first_decisions, l->constant);
-        return add_layer(j, l, false, dynamic, changes, n, error);
-    }
+static tq_status change_one(const judge *j, uint32_t layer, change_list *list, tq_error *error) {
+    const tqi_refiner *r = j->r;
+    bool int4 = j->as == TQI_ACTION_DYNAMIC_INT4;
+    const tqi_layer *l = &(int4 ? r->blocks : r->layers)[layer];
+    bool dynamic = j->as != TQI_ACTION_WEIGHT_ONLY ||
+                   tqi_rounds_activations(r, r->first_decisions, l->constant);
+    return add_layer(r, list, l, false, dynamic, error);
+}
+
+static tq_status change_all(const judge *j, bool plain, change_list *list, tq_error *error) {
+    const tqi_refiner *r = j->r;
     for (uint32_t i = 0; i < r->n_layers; i++) {
         const tqi_layer *l = &r->layers[i];
         if (l->subgraph != j->subgraph || !l->ready)
             continue;
-        bool plain = trial == ALL_PLAIN;
         bool dynamic =
             tqi_rounds_activations(r, plain ? r->first_decisions : r->plan->decisions, l->constant);
         const tqi_layer *as = plain ? l : tqi_chosen(r, i);
         if (as)
-            TQI_TRY(add_layer(j, as, plain, dynamic, changes, n, error));
+            TQI_TRY(add_layer(r, list, as, plain, dynamic, error));
         else if (r->plan->decisions[l->constant].action == TQI_ACTION_FLOAT16)
-            TQI_TRY(add_halves(j, l, changes, n, error));
+            TQI_TRY(add_halves(r, list, l, error));
     }
-    for (uint32_t i = 0; trial != ALL_PLAIN && i < r->n_head_biases; i++) {
+    for (uint32_t i = 0; !plain && i < r->n_head_biases; i++) {
         const tqi_new_bias *b = &r->head_biases[i];
         if (b->subgraph == j->subgraph)
-            add_bias(j, b->op, b->input, b->values, b->count, changes, n);
+            add_bias(list, b->op, b->input, b->values, b->count);
     }
     return TQ_OK;
+}
+
+static tq_status make_changes(void *opaque, uint32_t worker, uint32_t trial, tqi_change *changes,
+                              uint32_t *n, tq_error *error) {
+    const judge *j = opaque;
+    change_list *list = &j->lists[worker];
+    drop_values(j, list);
+    list->changes = changes;
+    TQI_TRY(j->list ? change_one(j, j->list[trial], list, error)
+                    : change_all(j, trial == ALL_PLAIN, list, error));
+    *n = list->n;
+    return TQ_OK;
+}
+
+static bool tell(void *opaque, uint64_t operators) {
+    const judge *j = opaque;
+    return tqi_add_steps(&j->r->steps, operators);
 }
 
 static void observe_heads(void *opaque, uint32_t trial) {
@@ -138,6 +160,18 @@ static tq_status run_samples(tqi_refiner *r, const tqi_gathering *g, tqi_trials 
     return status;
 }
 
+static tq_status new_lists(change_list **lists, uint32_t n, uint32_t layers, uint32_t biases,
+                           tqi_arena *arena, tq_error *error) {
+    change_list *made = NULL;
+    TQI_NEW(arena, &made, n, error);
+    for (uint32_t i = 0; i < n; i++) {
+        TQI_NEW(arena, &made[i].values, layers, error);
+        TQI_NEW(arena, &made[i].biases, biases, error);
+    }
+    *lists = made;
+    return TQ_OK;
+}
+
 /* `n` layers or, if `list` is NULL, the first `n` of WHOLE_TRIALS; `results` has `n` elements. */
 static tq_status run_trials(tqi_refiner *r, const tqi_gathering *g, const uint32_t *list,
                             uint32_t n, tqi_action as, tqi_heads *heads, uint32_t count,
@@ -147,8 +181,10 @@ static tq_status run_trials(tqi_refiner *r, const tqi_gathering *g, const uint32
     uint32_t layers = list ? 1 : r->n_layers, biases = layers + (list ? 0 : r->n_head_biases);
     tqi_trials trials = {.n_trials = n,
                          .most = 3 * layers + biases,
+                         .runner = r->options->runner,
                          .make = make_changes,
                          .observe = heads ? observe_heads : NULL,
+                         .tell = r->steps.progress ? tell : NULL,
                          .opaque = &j,
                          .results = results};
     tqi_exec_options how = {.kernels = r->options->kernels,
@@ -160,11 +196,10 @@ static tq_status run_trials(tqi_refiner *r, const tqi_gathering *g, const uint32
                             .keep = UINT64_MAX,
                             .progress = r->steps.progress ? tqi_step : NULL,
                             .progress_opaque = &r->steps};
+    uint32_t workers = trials.runner ? trials.runner->workers : 1;
     tqi_arena arena;
     tqi_arena_init(&arena, heap);
-    tq_status status = tqi_arena_alloc(&arena, layers, sizeof *j.values, &j.values, r->error);
-    if (status == TQ_OK)
-        status = tqi_arena_alloc(&arena, biases, sizeof *j.biases, &j.biases, r->error);
+    tq_status status = new_lists(&j.lists, workers, layers, biases, &arena, r->error);
     if (status == TQ_OK)
         status = tqi_exec_create(&j.exec, r->graph, g->subgraph, &how, r->error);
     for (uint32_t i = 0; heads && i < heads->n && status == TQ_OK; i++)
@@ -178,7 +213,8 @@ static tq_status run_trials(tqi_refiner *r, const tqi_gathering *g, const uint32
                                     : WHOLE_SEED,
                              count);
     tqi_trials_finish(&trials);
-    drop_values(&j);
+    for (uint32_t i = 0; j.lists && i < workers; i++)
+        drop_values(&j, &j.lists[i]);
     tqi_trials_free(&trials);
     tqi_exec_free(j.exec);
     tqi_arena_free(&arena);

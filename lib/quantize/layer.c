@@ -40,8 +40,7 @@ tq_status tqi_layer_open(tqi_layer *layer, bool *is_one, const tqi_layer_context
                     .subgraph = c->subgraph,
                     .op = uses->list[uses->first[c->tensor]].op,
                     .channels = (uint32_t)s->tensors[c->tensor].shape[decision->channel_dim],
-                    .bias_input = context->corrects_bias ? tqi_bias_input(context->graph, op) : -1,
-                    .local_noise = NAN};
+                    .bias_input = context->corrects_bias ? tqi_bias_input(context->graph, op) : -1};
     if (layer->bias_input >= 0 && tqi_constant_storage(context->graph, c->subgraph, uses,
                                                        (uint32_t)op->inputs[layer->bias_input]) < 0)
         layer->bias_input = -1;
@@ -237,8 +236,6 @@ static tq_status round_by_inputs(const work *w, bool *done) {
     tqi_gptq_result result;
     tq_status status = tqi_round_gptq(&task, l->codes, &result, heap, w->error);
     tqi_free(heap, covariance, (size_t)size);
-    if (status == TQ_OK && w->known->total.output_square > 0)
-        l->local_noise = result.noise_plain / l->channels / w->known->total.output_square;
     return or_simpler(status, done, w->error);
 }
 
@@ -328,8 +325,6 @@ static tq_status round_layer(const work *w, const tqi_layer *same) {
         l->codes = same->codes;
         l->scales = same->scales;
         l->rows.scales = same->scales;
-        l->local_noise = same->local_noise;
-        l->same_codes = true;
     } else {
         TQI_TRY(round_weights(w));
     }

@@ -19,9 +19,7 @@ typedef struct tqi_layer {
     int32_t bias_input; /* of the operator; -1: it has none */
     float *bias;        /* with the mean error taken out; NULL: as it was */
     tqi_sums sums;
-    double local_noise; /* of plain rounding: noise over signal of the layer's own outputs; NaN */
-    bool same_codes;    /* they are those of another layer with the same weights */
-    bool ready;         /* false: it is to be rounded plainly, and its bias stays */
+    bool ready; /* false: it is to be rounded plainly, and its bias stays */
 } tqi_layer;
 
 typedef struct tqi_layer_context {

@@ -9,9 +9,9 @@
 #include "quantize/refine_private.h"
 
 static const tqi_pace paces[] = {
-    [TQ_EFFORT_NORMAL] = {32, 8, 8, TQI_ROUND_INPUTS, 1e11},
-    [TQ_EFFORT_FAST] = {1, 0, 0, TQI_ROUND_SUMS, 0},
-    [TQ_EFFORT_BEST] = {64, 16, 32, TQI_ROUND_INPUTS, 1e13},
+    [TQ_EFFORT_NORMAL] = {32, 8, 8, TQI_ROUND_INPUTS, 1e11, 4},
+    [TQ_EFFORT_FAST] = {2, 0, 0, TQI_ROUND_SUMS, 2e8, 1},
+    [TQ_EFFORT_BEST] = {64, 16, 32, TQI_ROUND_INPUTS, 1e13, 4},
 };
 
 /* ---- steps ---- */
@@ -21,11 +21,14 @@ static int32_t tell(tqi_steps *s) {
     return s->cancelled;
 }
 
+bool tqi_add_steps(tqi_steps *s, uint64_t n) {
+    s->done += n < s->total - s->done ? n : s->total - s->done;
+    return tell(s) == 0;
+}
+
 int32_t tqi_step(void *opaque, uint64_t done, uint64_t total) {
     (void)done, (void)total;
-    tqi_steps *s = opaque;
-    s->done += s->done < s->total;
-    return tell(s);
+    return !tqi_add_steps(opaque, 1);
 }
 
 static bool is_cancelled(void *opaque) {
@@ -229,6 +232,7 @@ static tq_status open_gathering(tqi_refiner *r, uint32_t subgraph, tqi_gathering
                                  .heap = r->options->heap,
                                  .grams = r->context.rounding == TQI_ROUND_INPUTS,
                                  .work = r->pace->work,
+                                 .fewest = r->pace->fewest,
                                  .progress = r->steps.progress ? tqi_step : NULL,
                                  .progress_opaque = &r->steps};
     return tqi_gathering_begin(g, r->graph, &r->plan->constants, subgraph, &how, r->error);

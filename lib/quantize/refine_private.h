@@ -13,7 +13,8 @@ typedef struct tqi_pace {
     uint32_t trials;  /* samples that layers are judged on, one by one */
     uint32_t wholes;  /* samples that the whole is judged on */
     tqi_rounding rounding;
-    double work; /* multiplications that each of the four steps may take */
+    double work;     /* multiplications that each of the four steps may take, */
+    uint32_t fewest; /* but for so many runs that statistics are gathered from */
 } tqi_pace;
 
 /* Steps are operators that ran: how many there will be is a guess. */
@@ -70,7 +71,9 @@ static inline bool tqi_rounds_activations(const tqi_refiner *r, const tqi_decisi
            action == TQI_ACTION_DYNAMIC_INT4;
 }
 
-/* A tq_progress of the executor's: an operator has run. */
+/* Operators have run. False: that is enough. */
+bool tqi_add_steps(tqi_steps *steps, uint64_t n);
+/* A tq_progress of the executor's: one has run. */
 int32_t tqi_step(void *opaque, uint64_t done, uint64_t total);
 
 /* Errors of the outputs for a subgraph's layers, one by one, as int8, as dynamic range operators,

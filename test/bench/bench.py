@@ -292,6 +292,7 @@ class Model:
 
 LIBRARY, COMMAND = "litert-quantizer, library", "litert-quantizer, command"
 INT8, LITTLE_EFFORT, INFERENCE = "tfquant -r int8", "tfquant -r int8 --effort fast", "an inference"
+INT8_ALONE = f"{INT8} -T 1"
 
 
 def comparisons(title, cores, folded_for_litert, demands):
@@ -326,7 +327,7 @@ def comparisons(title, cores, folded_for_litert, demands):
 
 def contender(bench, key, model):
     tool = bench.build / "examples" / "tfquant"
-    if key in (INT8, LITTLE_EFFORT):
+    if key in (INT8, INT8_ALONE, LITTLE_EFFORT):
         return Command(bench, [bench.executor, "quantize", model.path, "-o", "{out}", *key.split()[1:]])
     if key == INFERENCE:
         return Side("LiteRT", {}, "infer", model.path)
@@ -471,6 +472,8 @@ def int8_rows(bench):
             most("50 ms", 0.05),
         ),
     ]
+    if bench.cores > 1:
+        wanted.append(Comparison(f"{title}: speed of int8, {words(bench.cores)} over 1", INT8, INT8_ALONE, "speed"))
     wanted = [c for c in wanted if bench.wants(c.name)]
     if not wanted:
         return

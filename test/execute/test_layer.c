@@ -158,7 +158,7 @@ static void plain_rounding_is_plain(void **state) {
         size_t taps = op == CONV ? 9 * N : N;
         double signal = 0, noise = 0;
         tqi_value values[2];
-        assert_true(l->ready && !l->same_codes);
+        assert_true(l->ready);
         for (int plain = 0; plain < 2; plain++)
             assert_ok(tqi_layer_values(l, &s.context, plain, &values[plain], &s.error), &s.error);
         for (size_t i = 0; i < N * taps; i++) {
@@ -203,7 +203,7 @@ static void twins_share_codes(void **state) {
         open_scene(&s, r, true);
         const tqi_layer *first = round_one(&s, FIRST, NULL);
         const tqi_layer *twin = round_one(&s, TWIN, first);
-        assert_true(first->ready && twin->ready && twin->same_codes && !first->same_codes);
+        assert_true(first->ready && twin->ready);
         assert_ptr_equal(first->codes, twin->codes);
         assert_ptr_equal(first->scales, twin->scales);
         check_bias(&s, first, bias[0]);
@@ -214,7 +214,7 @@ static void twins_share_codes(void **state) {
         /* of one that came to nothing there is nothing to share */
         open_scene(&s, r, true);
         twin = round_one(&s, TWIN, &s.layers[FIRST]);
-        assert_true(twin->ready && !twin->same_codes && twin->codes != s.layers[FIRST].codes);
+        assert_true(twin->ready && twin->codes != s.layers[FIRST].codes);
         close_scene(&s);
     }
 }
@@ -244,8 +244,6 @@ static void rounding_by_inputs_is_better_for_them(void **state) {
         open_scene(&s, by_inputs ? TQI_ROUND_INPUTS : TQI_ROUND_PLAIN, true);
         const tqi_layer *l = round_one(&s, FIRST, NULL);
         noise[by_inputs] = noise_of(&s, l);
-        assert_true(isnan(l->local_noise) == !by_inputs);
-        assert_true(!by_inputs || (l->local_noise > 0 && l->local_noise < 1e-3));
         close_scene(&s);
     }
     assert_true(noise[1] < noise[0]);
