@@ -11,7 +11,6 @@
 enum { MAX_PATCH = 1280, PATCHES = 6000 };
 /* Nobody knows how many samples will be given: the first few count as all. */
 enum { GIVEN_AT_LEAST = 8, FEWEST_PATCHES = 64 };
-/* However long a run takes. */
 /* Small models, of a single matrix perhaps, give few patches a run, and run fast. */
 enum { CHEAP_WORK = 100 * 1000 * 1000, MOST_SAMPLES = 256 };
 static const uint64_t GRAM_BUDGET = 192 << 20;
