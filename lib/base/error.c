@@ -22,8 +22,7 @@ static int character(const unsigned char *text) {
     return overlong || beyond ? 0 : size;
 }
 
-/* Names in messages come from files: keep the message one printable line of UTF-8. */
-static void clean(char *message) {
+void tqi_clean_line(char *message) {
     for (unsigned char *text = (unsigned char *)message; *text;) {
         int size = character(text);
         if (size == 0 || *text < 0x20 || *text == 0x7f) {
@@ -40,7 +39,7 @@ static void fill(tq_error *error, tq_status status, uint64_t offset, const char 
     error->status = status;
     error->offset = offset;
     vsnprintf(error->message, sizeof error->message, format, arguments);
-    clean(error->message);
+    tqi_clean_line(error->message);
 }
 
 tq_status tqi_fail(tq_error *error, tq_status status, const char *format, ...) {
@@ -72,7 +71,7 @@ tq_status tqi_fail_system(tq_error *error, tq_status status, int code, const cha
         if (used > most)
             used = most;
         snprintf(error->message + used, sizeof error->message - used, ": %s", reason);
-        clean(error->message);
+        tqi_clean_line(error->message);
     }
     return status;
 }

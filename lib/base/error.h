@@ -19,6 +19,9 @@
             return tqi_try_status_;                                                                \
     } while (0)
 
+/* Names in messages come from files: keeps it one printable line of UTF-8. */
+void tqi_clean_line(char *message);
+
 /* Each fills the error and returns `status`. */
 tq_status tqi_fail(tq_error *error, tq_status status, const char *format, ...) TQI_PRINTF(3, 4);
 tq_status tqi_fail_at(tq_error *error, tq_status status, uint64_t offset, const char *format, ...)

@@ -53,6 +53,7 @@ tq_status tqi_find(tqi_check *check, const tqi_check_rule *rule, uint32_t severi
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    tqi_clean_line(message);
     const tqi_graph *graph = check->graph;
     tq_finding found = {.struct_size = sizeof found,
                         .severity = severity,

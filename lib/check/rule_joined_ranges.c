@@ -34,22 +34,8 @@ static bool look(const tqi_check *check, const tqi_at *at, uint32_t input, joine
     return found->width > 0.0;
 }
 
-enum { LONGEST = 80 };
-
-/* A tensor's name without what would break a line, cut between characters. */
-static const char *name_of(const tqi_tensor *tensor, char text[LONGEST + 1]) {
-    size_t n = 0;
-    for (; n < LONGEST && tensor->name[n]; n++)
-        text[n] = (unsigned char)tensor->name[n] < ' ' ? '?' : tensor->name[n];
-    while (n > 0 && tensor->name[n] && ((unsigned char)tensor->name[n] & 0xC0) == 0x80)
-        n--;
-    text[n] = '\0';
-    return text;
-}
-
 static tq_status visit(tqi_check *check, const tqi_at *at, tq_error *error) {
     joined one, narrow = {.width = 0.0}, wide = {.width = 0.0};
-    char names[2][LONGEST + 1];
     double low = 0.0, high = 0.0;
     if ((at->builtin != TQI_BUILTIN_CONCATENATION && at->builtin != TQI_BUILTIN_PACK) ||
         !tqi_work(check, at->op->n_inputs))
@@ -70,12 +56,11 @@ static tq_status visit(tqi_check *check, const tqi_at *at, tq_error *error) {
     return tqi_find(
         check, &tqi_rule_joined_ranges, TQ_SEVERITY_WARNING, tqi_at_input(at, narrow.input), "",
         error,
-        "%s joins its input %" PRIu32 " '%s', %.4g to %.4g, with its input %" PRIu32
-        " '%s', %.4g to %.4g, which is %.3g times as wide. In static int8 all have one scale, "
+        "%s joins its input %" PRIu32 " '%.80s', %.4g to %.4g, with its input %" PRIu32
+        " '%.80s', %.4g to %.4g, which is %.3g times as wide. In static int8 all have one scale, "
         "which leaves %.0f of 256 levels to the former.",
-        at->name, narrow.input, name_of(tqi_at_in(at, narrow.input), names[0]), narrow.low,
-        narrow.high, wide.input, name_of(tqi_at_in(at, wide.input), names[1]), wide.low, wide.high,
-        wide.width / narrow.width,
+        at->name, narrow.input, tqi_at_in(at, narrow.input)->name, narrow.low, narrow.high,
+        wide.input, tqi_at_in(at, wide.input)->name, wide.low, wide.high, wide.width / narrow.width,
         nearbyint(narrow.high / scale) - nearbyint(narrow.low / scale) + 1.0);
 }
 
