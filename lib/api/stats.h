@@ -15,9 +15,10 @@ struct tq_stats {
     tqi_gathering gathering;
 };
 
-/* TQ_ERR_INVALID_ARGUMENT: `options`, a struct's name, lacks one of them. TQ_ERR_UNSUPPORTED: there
- * can be none. */
-tq_status tqi_stats_check(tq_stats *const *stats, uint32_t n, const char *options, tq_error *error);
+/* TQ_ERR_UNSUPPORTED: there can be none. */
+tq_status tqi_stats_allowed(tq_error *error);
+/* Whether a list in the options of this name is one. */
+tq_status tqi_read_stats(tq_stats *const *stats, uint32_t n, const char *name, tq_error *error);
 /* Those that are of this file, by subgraph; NULL: there are none. */
 tq_status tqi_stats_find(tq_stats *const *stats, uint32_t n, const tqi_input *input,
                          tqi_arena *arena, tqi_gathering *const **given, tq_error *error);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/model.h"
+#include "api/stats.h"
 
 tq_status tqi_read_options(void *known, size_t known_size, const void *given, const char *name,
                            tq_error *error) {
@@ -36,6 +37,13 @@ tq_status tqi_read_runner(const tq_runner *given, tq_runner *copy, const tq_runn
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "tq_runner lacks `run` or `workers`");
     *runner = copy;
     return TQ_OK;
+}
+
+tq_status tqi_read_stats(tq_stats *const *stats, uint32_t n, const char *name, tq_error *error) {
+    for (uint32_t i = 0; i < n; i++)
+        if (!stats || !stats[i])
+            return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "%s.stats lacks one of n_stats", name);
+    return n > 0 ? tqi_stats_allowed(error) : TQ_OK;
 }
 
 tq_status tqi_fill_struct(void *out, const void *result, size_t result_size) {

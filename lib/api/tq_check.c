@@ -86,7 +86,7 @@ static tq_status read_options(const tq_check_options *given, tq_check_options *o
     if (options->runtime && !tqi_read_release(options->runtime, runtime))
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "'%.40s' is not a release of the runtime, like 2.5", options->runtime);
-    return tqi_stats_check(options->stats, options->n_stats, "tq_check_options", error);
+    return tqi_read_stats(options->stats, options->n_stats, "tq_check_options", error);
 }
 
 static tq_status check(const tq_model *model, const tq_check_options *given, tq_findings **out,

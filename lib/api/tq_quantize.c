@@ -269,7 +269,7 @@ static tq_status read_options(const tq_quantize_options *given, tq_quantize_opti
     if (options->effort > TQ_EFFORT_BEST || options->target > TQ_TARGET_INT8_ONLY)
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_quantize_options.effort or target is none");
-    TQI_TRY(tqi_stats_check(options->stats, options->n_stats, "tq_quantize_options", error));
+    TQI_TRY(tqi_read_stats(options->stats, options->n_stats, "tq_quantize_options", error));
     if (!(options->min_snr_db >= 0) || (options->target_size > 0 && options->min_snr_db > 0))
         return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT,
                         "tq_quantize_options has two goals, or a min_snr_db that is none");

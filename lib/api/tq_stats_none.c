@@ -2,7 +2,7 @@
 /* In place of tq_stats.c where the library is built without the executor. */
 #include "api/stats.h"
 
-static tq_status refuse(tq_error *error) {
+tq_status tqi_stats_allowed(tq_error *error) {
     return tqi_fail(error, TQ_ERR_UNSUPPORTED, "this library was built without what runs models");
 }
 
@@ -10,14 +10,14 @@ tq_status tq_stats_create(const tq_model *model, const tq_stats_options *options
                           tq_error *error) {
     (void)model, (void)options, (void)stats;
     tq_error local = TQ_ERROR_INIT;
-    return tqi_give_error(error, &local, refuse(&local));
+    return tqi_give_error(error, &local, tqi_stats_allowed(&local));
 }
 
 tq_status tq_stats_add(tq_stats *stats, const tq_array *inputs, uint32_t n_inputs,
                        tq_error *error) {
     (void)stats, (void)inputs, (void)n_inputs;
     tq_error local = TQ_ERROR_INIT;
-    return tqi_give_error(error, &local, refuse(&local));
+    return tqi_give_error(error, &local, tqi_stats_allowed(&local));
 }
 
 tq_status tq_get_stats_info(const tq_stats *stats, tq_stats_info *info) {
@@ -27,15 +27,6 @@ tq_status tq_get_stats_info(const tq_stats *stats, tq_stats_info *info) {
 
 void tq_stats_free(tq_stats *stats) {
     (void)stats;
-}
-
-tq_status tqi_stats_check(tq_stats *const *stats, uint32_t n, const char *options,
-                          tq_error *error) {
-    for (uint32_t i = 0; i < n; i++)
-        if (!stats || !stats[i])
-            return tqi_fail(error, TQ_ERR_INVALID_ARGUMENT, "%s.stats lacks one of n_stats",
-                            options);
-    return n > 0 ? refuse(error) : TQ_OK;
 }
 
 tq_status tqi_stats_ranges(tq_stats *const *stats, uint32_t n, const tqi_input *input,
