@@ -149,13 +149,13 @@ struct cli_data {
     tq_stats **stats; /* of the same models, for the library */
     uint32_t count;
     struct data_sets *files; /* of the model last run */
-    const tq_runner *runner; /* to run it with, set by who calls cli_gather(); NULL: one thread */
     const char *culprit;     /* path that a failure was about; NULL: none */
 };
-/* Runs the models on the sets that --data names. Free it either way. TQ_ERR_INVALID_ARGUMENT
- * without culprit: what --data says does not go with the models that there are. */
-tq_status cli_gather(const struct cli_options *options, tq_model *model, struct cli_data *data,
-                     tq_error *error);
+/* Runs the models on the sets that --data names; without a runner in one thread. Free it either
+ * way. TQ_ERR_INVALID_ARGUMENT without culprit: what --data says does not go with the models that
+ * there are. */
+tq_status cli_gather(const struct cli_options *options, tq_model *model, const tq_runner *runner,
+                     struct cli_data *data, tq_error *error);
 void cli_data_free(struct cli_data *data);
 /* Sets that the model at this path ran on, 0 where it was given none; NULL: all models together. */
 uint64_t cli_data_sets(const struct cli_data *data, const char *path);

@@ -20,6 +20,7 @@ struct source {
 
 struct gathering {
     const struct cli_options *options;
+    const tq_runner *runner;
     struct cli_data *data;
     struct source *sources;
     uint32_t count;
@@ -87,7 +88,7 @@ static tq_status run_model(struct gathering *gathering, const tq_model *model, c
     data_sets_free(data->files);
     tq_status status = data_sets_open(folder, model, range, &data->files, gathering->error);
     tq_stats_options how = TQ_STATS_OPTIONS_INIT;
-    how.runner = data->runner;
+    how.runner = gathering->runner;
     if (status == TQ_OK)
         status = tq_stats_create(model, &how, &gathering->stats, gathering->error);
     else if (data->files != NULL)
@@ -173,14 +174,15 @@ static tq_status gather(struct gathering *gathering, tq_model *model) {
     return run_model(gathering, model, "", gathering->options->data.items[0]);
 }
 
-tq_status cli_gather(const struct cli_options *options, tq_model *model, struct cli_data *data,
-                     tq_error *error) {
+tq_status cli_gather(const struct cli_options *options, tq_model *model, const tq_runner *runner,
+                     struct cli_data *data, tq_error *error) {
     struct gathering gathering = {
         .options = options,
+        .runner = runner,
         .data = data,
         .error = error,
     };
-    *data = (struct cli_data){.runner = data->runner};
+    *data = (struct cli_data){.count = 0};
     if (options->data.count == 0)
         return TQ_OK;
     const tq_status status = gather(&gathering, model);

@@ -264,7 +264,8 @@ static enum cli_exit quantize(struct quantize_run *run) {
     struct stat file;
     if (cli_load(options, &run->loaded, &run->error) != TQ_OK || mend(run) != TQ_OK)
         return failed(run, options->input);
-    if (cli_gather(options, run->source, &run->data, &run->error) != TQ_OK)
+    if (cli_gather(options, run->source, thread_runner_interface(run->threads), &run->data,
+                   &run->error) != TQ_OK)
         return run->data.culprit != NULL ? failed(run, run->data.culprit) : failed_for_models(run);
     if (make_result(run) != TQ_OK)
         return failed_for_models(run);
@@ -301,7 +302,6 @@ enum cli_exit cli_quantize(const struct cli_options *options) {
         return result;
     if (cli_choose(options, &run.choices, &culprit, &run.error) == TQ_OK) {
         run.threads = thread_runner_for(options->threads);
-        run.data.runner = thread_runner_interface(run.threads);
         result = quantize(&run);
     } else if (run.error.status == TQ_ERR_UNKNOWN_RECIPE) {
         result = unknown_recipe(&run, culprit);

@@ -126,8 +126,8 @@ static bool measure_member(void *opaque, const struct cli_member *member) {
 tq_status cli_measure_ranges(const struct cli_options *options, tq_model *model, uint32_t target,
                              const tq_runner *runner, struct cli_ranges *ranges, tq_error *error) {
     struct measuring m = {.ranges = ranges, .target = target, .runner = runner, .error = error};
-    *ranges = (struct cli_ranges){.data.runner = runner};
-    m.status = cli_gather(options, model, &ranges->data, error);
+    *ranges = (struct cli_ranges){.count = 0};
+    m.status = cli_gather(options, model, runner, &ranges->data, error);
     if (m.status != TQ_OK)
         return m.status;
     if (cli_format(model) == TQ_FORMAT_TFLITE)
