@@ -4,21 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "execute/call.h"
 
 #define RUINED 1e12 /* noise over signal where there is a NaN or an infinity */
-
-static void *new_array(tqi_trials *t, uint64_t count, size_t size, tq_error *error) {
-    uint64_t bytes;
-    void *memory =
-        tqi_mul_u64(count, size, &bytes) && bytes <= SIZE_MAX ? tqi_alloc(t->heap, bytes) : NULL;
-    if (memory)
-        memset(memory, 0, (size_t)bytes);
-    else
-        tqi_no_memory(t->heap, count * size, error);
-    return memory;
-}
 
 /* Trials between two questions whether to go on. Of layers side by side, which take about as long.
  */
@@ -32,42 +20,23 @@ tq_status tqi_trials_begin(tqi_trials *t, tqi_exec *exec, const tqi_graph *graph
     t->exec = exec;
     t->graph = graph;
     t->subgraph = subgraph;
-    t->heap = heap;
+    tqi_arena_init(&t->arena, heap);
     t->n_workers = t->runner && !t->observe && t->n_trials > 1 ? t->runner->workers : 1;
     for (uint32_t i = 0; i < t->n_trials; i++)
         t->results[i] = (tqi_trial){0, 0};
-    t->targets = new_array(t, graph->subgraphs[subgraph].n_tensors, sizeof *t->targets, error);
-    if (t->targets)
-        t->errors = new_array(t, at_once(t), sizeof *t->errors, error);
-    if (t->errors)
-        t->workers = new_array(t, t->n_workers, sizeof *t->workers, error);
-    if (!t->workers)
-        return error->status;
-    for (uint32_t i = 0; i < t->n_workers; i++) {
-        t->workers[i].changes = new_array(t, t->most, sizeof(tqi_change), error);
-        if (!t->workers[i].changes)
-            return error->status;
-    }
+    TQI_NEW(&t->arena, &t->targets, graph->subgraphs[subgraph].n_tensors, error);
+    TQI_NEW(&t->arena, &t->errors, at_once(t), error);
+    TQI_NEW(&t->arena, &t->workers, t->n_workers, error);
+    for (uint32_t i = 0; i < t->n_workers; i++)
+        TQI_NEW(&t->arena, &t->workers[i].changes, t->most, error);
     return TQ_OK;
 }
 
 void tqi_trials_free(tqi_trials *t) {
-    const tqi_subgraph *s = t->graph ? &t->graph->subgraphs[t->subgraph] : NULL;
-    if (!s)
-        return;
-    tqi_free(t->heap, t->targets, s->n_tensors * sizeof *t->targets);
-    for (uint32_t i = 0; t->workers && i < t->n_workers; i++) {
+    for (uint32_t i = 0; t->workers && i < t->n_workers; i++)
         tqi_exec_free(t->workers[i].exec);
-        tqi_free(t->heap, t->workers[i].changes, t->most * sizeof(tqi_change));
-    }
-    tqi_free(t->heap, t->workers, t->n_workers * sizeof *t->workers);
-    tqi_free(t->heap, t->errors, at_once(t) * sizeof *t->errors);
-    tqi_free(t->heap, t->signal, t->n_targets * sizeof *t->signal);
-    tqi_free(t->heap, t->noise, (size_t)t->n_targets * t->n_trials * sizeof *t->noise);
-    t->targets = NULL;
+    tqi_arena_free(&t->arena);
     t->workers = NULL;
-    t->errors = NULL;
-    t->signal = t->noise = NULL;
 }
 
 /* ---- where it is measured ---- */
@@ -120,15 +89,9 @@ static tq_status find_targets(tqi_trials *t, tq_error *error) {
     leave_scores_out(t);
     for (uint32_t i = 0; i < t->n_targets; i++)
         TQI_TRY(tqi_exec_watch(t->exec, t->targets[i], error));
-    size_t size = (size_t)t->n_targets * sizeof *t->signal;
-    t->signal = new_array(t, t->n_targets, sizeof *t->signal, error);
-    if (t->signal)
-        t->noise = new_array(t, (uint64_t)t->n_targets * t->n_trials, sizeof *t->noise, error);
-    if (t->noise)
-        return TQ_OK;
-    tqi_free(t->heap, t->signal, size); /* both or none */
-    t->signal = NULL;
-    return error->status;
+    TQI_NEW(&t->arena, &t->noise, (uint64_t)t->n_targets * t->n_trials, error);
+    TQI_NEW(&t->arena, &t->signal, t->n_targets, error);
+    return TQ_OK;
 }
 
 /* ---- measuring ---- */

@@ -29,14 +29,14 @@ typedef struct tqi_trials {
     tqi_exec *exec; /* that retains */
     const tqi_graph *graph;
     uint32_t subgraph;
-    tqi_heap *heap;
+    tqi_arena arena;         /* of all that is below */
     uint32_t n_trials, most; /* changes of a trial */
     const tq_runner *runner; /* for several trials at once; NULL: one after the other */
     tqi_make_changes make;
-    void (*observe)(void *opaque, uint32_t trial); /* what is in `exec` then, or NULL; trials are
-                                                      one after the other then */
-    bool (*tell)(void *opaque,
-                 uint64_t operators); /* that ran at once; false: cancelled; or NULL */
+    /* what is in `exec` after a trial, of which there is one at a time then; or NULL */
+    void (*observe)(void *opaque, uint32_t trial);
+    /* operators that ran, for which the executor says nothing; false: cancelled; or NULL */
+    bool (*tell)(void *opaque, uint64_t operators);
     void *opaque;
     tqi_trial *results; /* by trial */
     /* outputs are what the graph gives, or what is the input of an operator that can't be run */
