@@ -138,3 +138,25 @@ bytes stats_result_with(const tq_model *model, tq_stats *const *stats, uint32_t 
     options.n_stats = n;
     return stats_result_of(model, "int8", &options);
 }
+
+uint32_t stats_refused_within(bytes file, stats_life *life, uint32_t ceilings) {
+    watch all = {0};
+    tq_error error = TQ_ERROR_INIT;
+    tq_model *model = watched_load(file, &all, 0);
+    uint64_t loaded = all.held;
+    assert_ok(life(model, &error), &error);
+    tq_model_free(model);
+    uint32_t refused = 0;
+    for (uint64_t limit = loaded; limit < all.peak; limit += (all.peak - loaded) / ceilings) {
+        watch memory = {0};
+        model = watched_load(file, &memory, limit);
+        tq_status status = life(model, &error);
+        if (status != TQ_OK) /* with less room less is kept */
+            assert_failed(TQ_ERR_MEMORY_LIMIT, status, &error);
+        refused += status != TQ_OK;
+        assert_true(memory.peak <= limit);
+        tq_model_free(model);
+        assert_true(memory.held == 0);
+    }
+    return refused;
+}

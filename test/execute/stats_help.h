@@ -33,4 +33,10 @@ bytes stats_result_of(const tq_model *model, const char *recipe,
 tq_report_totals stats_totals_of(const tq_model *result);
 bytes stats_result_with(const tq_model *model, tq_stats *const *stats, uint32_t n);
 
+/* What `life` does with a model, within one ceiling after the other from what loading takes to what
+ * it takes in all: it keeps to each or is refused for it. How often it was refused, of `ceilings`.
+ */
+typedef tq_status stats_life(const tq_model *model, tq_error *error);
+uint32_t stats_refused_within(bytes file, stats_life *life, uint32_t ceilings);
+
 #endif

@@ -317,13 +317,9 @@ static void each_allocation_may_fail(void **state) {
     bytes file = joining(OP_CONCATENATION);
     for (uint64_t n = 1;; n++) {
         watch memory = {0};
-        tq_allocator allocator = watched(&memory);
-        tq_load_options load_options = TQ_LOAD_OPTIONS_INIT;
-        load_options.allocator = &allocator;
         tq_error error = TQ_ERROR_INIT;
-        tq_model *model = NULL;
+        tq_model *model = watched_load(file, &memory, 0);
         tq_findings *findings = NULL;
-        assert_ok(tq_load_memory(file.data, file.size, &load_options, &model, &error), &error);
         tq_stats *stats = NULL;
         memory.fail_at = memory.calls + n;
         tq_status status = tq_stats_create(model, NULL, &stats, &error);

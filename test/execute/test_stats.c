@@ -262,12 +262,8 @@ static void each_allocation_may_fail(void **state) {
     bytes file = stats_file(1, false);
     for (uint64_t n = 1;; n++) {
         watch memory = {0};
-        tq_allocator allocator = watched(&memory);
-        tq_load_options options = TQ_LOAD_OPTIONS_INIT;
         tq_error error = TQ_ERROR_INIT;
-        tq_model *model = NULL;
-        options.allocator = &allocator;
-        assert_ok(tq_load_memory(file.data, file.size, &options, &model, &error), &error);
+        tq_model *model = watched_load(file, &memory, 0);
         uint64_t held = memory.held;
         memory.fail_at = memory.calls + n;
         tq_status status = whole_life(model, &error);
@@ -286,31 +282,7 @@ static void each_allocation_may_fail(void **state) {
 static void the_ceiling_holds(void **state) {
     (void)state;
     bytes file = stats_file(1, false);
-    watch all = {0};
-    tq_allocator allocator = watched(&all);
-    tq_load_options options = TQ_LOAD_OPTIONS_INIT;
-    tq_error error = TQ_ERROR_INIT;
-    tq_model *model = NULL;
-    options.allocator = &allocator;
-    assert_ok(tq_load_memory(file.data, file.size, &options, &model, &error), &error);
-    uint64_t loaded = all.held;
-    assert_ok(whole_life(model, &error), &error);
-    tq_model_free(model);
-    uint32_t refused = 0;
-    for (uint64_t limit = loaded; limit < all.peak; limit += (all.peak - loaded) / 40) {
-        watch memory = {0};
-        allocator = watched(&memory);
-        options.max_memory = limit;
-        assert_ok(tq_load_memory(file.data, file.size, &options, &model, &error), &error);
-        tq_status status = whole_life(model, &error);
-        if (status != TQ_OK) /* with less room less is kept */
-            assert_failed(TQ_ERR_MEMORY_LIMIT, status, &error);
-        refused += status != TQ_OK;
-        assert_true(memory.peak <= limit);
-        tq_model_free(model);
-        assert_true(memory.held == 0);
-    }
-    assert_true(refused > 20);
+    assert_true(stats_refused_within(file, whole_life, 40) > 20);
     free(file.data);
 }
 

@@ -60,12 +60,8 @@ static void it_can_be_cancelled_anywhere(void **state) {
     (void)state;
     bytes file = stats_file(1, false);
     watch memory = {0};
-    tq_allocator allocator = watched(&memory);
-    tq_load_options load_options = TQ_LOAD_OPTIONS_INIT;
     tq_error error = TQ_ERROR_INIT;
-    tq_model *model = NULL, *result;
-    load_options.allocator = &allocator;
-    assert_ok(tq_load_memory(file.data, file.size, &load_options, &model, &error), &error);
+    tq_model *model = watched_load(file, &memory, 0), *result;
     uint64_t held = memory.held;
     static const struct {
         const char *recipe;
@@ -155,12 +151,8 @@ static void memory_may_fail_anywhere(void **state) {
     tq_model_free(plain);
     for (uint64_t n = 1;; n += n < 60 ? 1 : stride) {
         watch memory = {0};
-        tq_allocator allocator = watched(&memory);
-        tq_load_options load_options = TQ_LOAD_OPTIONS_INIT;
         tq_error error = TQ_ERROR_INIT;
-        tq_model *model = NULL, *result;
-        load_options.allocator = &allocator;
-        assert_ok(tq_load_memory(file.data, file.size, &load_options, &model, &error), &error);
+        tq_model *model = watched_load(file, &memory, 0), *result;
         tq_stats *stats = stats_of(model, 1);
         tq_quantize_options options = TQ_QUANTIZE_OPTIONS_INIT;
         options.stats = &stats;
@@ -190,35 +182,17 @@ static void memory_may_fail_anywhere(void **state) {
     free(file.data);
 }
 
+static tq_status quantize_to_int8(const tq_model *model, tq_error *error) {
+    tq_model *result;
+    tq_status status = stats_try_quantize(model, "int8", NULL, &result, error);
+    tq_model_free(result);
+    return status;
+}
+
 static void the_ceiling_holds(void **state) {
     (void)state;
     bytes file = stats_file(1, false);
-    watch all = {0};
-    tq_allocator allocator = watched(&all);
-    tq_load_options options = TQ_LOAD_OPTIONS_INIT;
-    tq_error error = TQ_ERROR_INIT;
-    tq_model *model = NULL, *result;
-    options.allocator = &allocator;
-    assert_ok(tq_load_memory(file.data, file.size, &options, &model, &error), &error);
-    uint64_t loaded = all.held;
-    tq_model_free(stats_quantize(model, "int8", NULL));
-    tq_model_free(model);
-    uint32_t refused = 0;
-    for (uint64_t limit = loaded; limit < all.peak; limit += (all.peak - loaded) / 25) {
-        watch memory = {0};
-        allocator = watched(&memory);
-        options.max_memory = limit;
-        assert_ok(tq_load_memory(file.data, file.size, &options, &model, &error), &error);
-        tq_status status = stats_try_quantize(model, "int8", NULL, &result, &error);
-        if (status != TQ_OK)
-            assert_failed(TQ_ERR_MEMORY_LIMIT, status, &error);
-        refused += status != TQ_OK;
-        assert_true(memory.peak <= limit);
-        tq_model_free(result);
-        tq_model_free(model);
-        assert_true(memory.held == 0);
-    }
-    assert_true(refused > 5);
+    assert_true(stats_refused_within(file, quantize_to_int8, 25) > 5);
     free(file.data);
 }
 

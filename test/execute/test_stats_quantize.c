@@ -63,14 +63,9 @@ static void statistics_and_models_go_in_any_order(void **state) {
     (void)state;
     bytes file = stats_file(1, false);
     watch memory = {0};
-    tq_allocator allocator = watched(&memory);
-    tq_load_options load_options = TQ_LOAD_OPTIONS_INIT;
-    load_options.allocator = &allocator;
     bytes first = {NULL, 0};
     for (int order = 0; order < 3; order++) {
-        tq_error error = TQ_ERROR_INIT;
-        tq_model *model = NULL;
-        assert_ok(tq_load_memory(file.data, file.size, &load_options, &model, &error), &error);
+        tq_model *model = watched_load(file, &memory, 0);
         tq_stats *stats = stats_of(model, 2);
         tq_quantize_options options = TQ_QUANTIZE_OPTIONS_INIT;
         options.stats = &stats;

@@ -208,15 +208,11 @@ static void each_allocation_may_fail(void **state) {
     bytes source = sample_everything(false);
     for (uint64_t n = 1;; n++) {
         watch memory = {0};
-        tq_allocator allocator = watched(&memory);
-        tq_load_options load_options = TQ_LOAD_OPTIONS_INIT;
-        load_options.allocator = &allocator;
         tq_error error = TQ_ERROR_INIT;
-        tq_model *model = NULL;
+        tq_model *model = watched_load(source, &memory, 0);
         tq_findings *findings = NULL;
         tq_check_options options = TQ_CHECK_OPTIONS_INIT;
         options.target = TQ_TARGET_INT8_ONLY;
-        assert_ok(tq_load_memory(source.data, source.size, &load_options, &model, &error), &error);
         uint64_t held = memory.held;
         memory.fail_at = memory.calls + n;
         tq_status status = tq_check(model, &options, &findings, &error);

@@ -176,6 +176,17 @@ tq_allocator watched(watch *w) {
     return (tq_allocator){sizeof(tq_allocator), 0, w, watched_alloc, watched_free};
 }
 
+tq_model *watched_load(bytes source, watch *w, uint64_t max_memory) {
+    tq_allocator allocator = watched(w);
+    tq_load_options options = TQ_LOAD_OPTIONS_INIT;
+    tq_error error = TQ_ERROR_INIT;
+    tq_model *model = NULL;
+    options.allocator = &allocator;
+    options.max_memory = max_memory;
+    assert_ok(tq_load_memory(source.data, source.size, &options, &model, &error), &error);
+    return model;
+}
+
 /* ---- files ---- */
 
 static char directory[64];

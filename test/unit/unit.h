@@ -68,6 +68,8 @@ typedef struct watch {
     uint64_t wrong; /* frees of a size other than the allocated one */
 } watch;
 tq_allocator watched(watch *watch);
+/* As load(), on watched memory, with a max_memory unless that is 0. */
+tq_model *watched_load(bytes source, watch *watch, uint64_t max_memory);
 
 /* A directory that is removed with all that is in it. Returns its path. */
 const char *scratch_begin(void);
