@@ -102,6 +102,21 @@ enum cli_exit cli_rewrite(const struct cli_options *options);
 /* Every model is opened here. */
 tq_status cli_load(const struct cli_options *options, tq_model **model, tq_error *error);
 
+/* --- lists --- */
+
+struct cli_listed {
+    const char *name, *summary;
+    bool is_default;
+};
+
+struct cli_listing {
+    const char *key;                                        /* in JSON */
+    const char *if_default, *if_not;                        /* behind the summary */
+    bool (*get)(uint32_t index, struct cli_listed *listed); /* false: there is none */
+};
+
+enum cli_exit cli_list(const struct cli_options *options, const struct cli_listing *listing);
+
 /* --- recipes --- */
 
 /* false: there is no recipe of this index. */

@@ -66,37 +66,15 @@ tq_status cli_make_recipe(const char *name, tq_recipe **recipe, tq_error *error)
 
 /* --- the command --- */
 
-static void json_recipes(const struct cli_options *options, FILE *file) {
-    struct json_out json;
+static bool get_recipe(uint32_t index, struct cli_listed *listed) {
     tq_recipe_info info;
-    cli_json_begin(&json, options, file);
-    json_key(&json, "recipes");
-    json_open(&json, '[');
-    for (uint32_t i = 0; cli_recipe(i, &info); i++) {
-        json_open(&json, '{');
-        json_put_string(&json, "name", info.name);
-        json_put_bool(&json, "default", info.is_default != 0);
-        json_put_string(&json, "summary", info.summary);
-        json_close(&json, '}');
-    }
-    json_close(&json, ']');
-    cli_json_end(&json);
+    if (!cli_recipe(index, &info))
+        return false;
+    *listed = (struct cli_listed){info.name, info.summary, info.is_default != 0};
+    return true;
 }
 
 enum cli_exit cli_recipes(const struct cli_options *options) {
-    tq_recipe_info info;
-    int width = 0;
-    if (options->json) {
-        json_recipes(options, stdout);
-        return cli_finish_output(stdout, CLI_DONE);
-    }
-    for (uint32_t i = 0; cli_recipe(i, &info); i++) {
-        const int length = (int)strlen(info.name);
-        if (length > width)
-            width = length;
-    }
-    for (uint32_t i = 0; cli_recipe(i, &info); i++)
-        printf("%-*s  %s%s\n", width, info.name, info.summary,
-               info.is_default ? " (the default)" : "");
-    return cli_finish_output(stdout, CLI_DONE);
+    static const struct cli_listing recipes = {"recipes", " (the default)", "", get_recipe};
+    return cli_list(options, &recipes);
 }

@@ -24,52 +24,25 @@ struct rewrite_run {
 
 /* --- the list --- */
 
-static bool get_rewrite(uint32_t index, tq_rewrite_info *info) {
-    *info = (tq_rewrite_info){.struct_size = sizeof *info};
-    return tq_get_rewrite_info(index, info) == TQ_OK;
-}
-
-static void json_rewrites(const struct cli_options *options, FILE *file) {
-    struct json_out json;
-    tq_rewrite_info info;
-    cli_json_begin(&json, options, file);
-    json_key(&json, "rewrites");
-    json_open(&json, '[');
-    for (uint32_t i = 0; get_rewrite(i, &info); i++) {
-        json_open(&json, '{');
-        json_put_string(&json, "name", info.name);
-        json_put_bool(&json, "default", info.is_default != 0);
-        json_put_string(&json, "summary", info.summary);
-        json_close(&json, '}');
-    }
-    json_close(&json, ']');
-    cli_json_end(&json);
+static bool get_rewrite(uint32_t index, struct cli_listed *listed) {
+    tq_rewrite_info info = {.struct_size = sizeof info};
+    if (tq_get_rewrite_info(index, &info) != TQ_OK)
+        return false;
+    *listed = (struct cli_listed){info.name, info.summary, info.is_default != 0};
+    return true;
 }
 
 static enum cli_exit list_rewrites(const struct cli_options *options) {
-    tq_rewrite_info info;
-    int width = 0;
-    if (options->json) {
-        json_rewrites(options, stdout);
-        return cli_finish_output(stdout, CLI_DONE);
-    }
-    for (uint32_t i = 0; get_rewrite(i, &info); i++) {
-        const int length = (int)strlen(info.name);
-        if (length > width)
-            width = length;
-    }
-    for (uint32_t i = 0; get_rewrite(i, &info); i++)
-        printf("%-*s  %s%s\n", width, info.name, info.summary,
-               info.is_default ? "" : " (only when named)");
-    return cli_finish_output(stdout, CLI_DONE);
+    static const struct cli_listing rewrites = {"rewrites", "", " (only when named)", get_rewrite};
+    return cli_list(options, &rewrites);
 }
 
 /* --- what the options say --- */
 
 static bool is_rewrite(const char *name) {
-    tq_rewrite_info info;
-    for (uint32_t i = 0; get_rewrite(i, &info); i++)
-        if (strcmp(info.name, name) == 0)
+    struct cli_listed listed;
+    for (uint32_t i = 0; get_rewrite(i, &listed); i++)
+        if (strcmp(listed.name, name) == 0)
             return true;
     return false;
 }
