@@ -8,35 +8,12 @@
 #     sh test/accuracy.sh [--models PATTERN] [--recipes LIST] [--no-latency] [--jobs N] [--readme]
 
 set -u
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
-cd "$root" || exit 1
-build=$root/build
-logs=$build/test-logs
-log=$logs/accuracy.log
-mkdir -p "$logs" || exit 1
-
-# stop WHAT: says it, with the end of the log.
-stop() {
-    printf 'accuracy: %s\n' "$1" >&2
-    [ ! -f "$log" ] || tail -n 40 "$log" >&2
-    exit 1
-}
-
-TOOLS_ROOT=$root
-# shellcheck source=../examples/setup_tools.sh
-. "$root/examples/setup_tools.sh"
-rm -f "$log"
+measure=accuracy
+# shellcheck source=measuring.sh
+. "$(dirname -- "$0")/measuring.sh"
 need_tools cc meson ninja zlib python3 venv || stop "setting up the tools"
-
-set_up() {
-    if [ -f "$build/meson-private/coredata.dat" ]; then
-        meson configure "$build" "$@"
-    else
-        meson setup "$build" "$@"
-    fi
-}
-set_up --buildtype=release -Ddefault_library=both -Dexamples=true -Dexecutor=true '-Dtrim_levels=[]' >"$log" 2>&1 ||
-    stop "configuring the build"
+set_up "$build" --buildtype=release -Ddefault_library=both -Dexamples=true -Dexecutor=true '-Dtrim_levels=[]' \
+    >"$log" 2>&1 || stop "configuring the build"
 ninja -C "$build" examples/tfquant >"$log" 2>&1 || stop "compiling"
 
 # The environment of the model tests, with what has the pictures.

@@ -8,37 +8,11 @@
 #     sh test/bench.sh [--quick] [--only PATTERN]
 
 set -u
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
-cd "$root" || exit 1
-build=$root/build
+measure=bench
+# shellcheck source=measuring.sh
+. "$(dirname -- "$0")/measuring.sh"
 executor=$root/build-executor
-logs=$build/test-logs
-log=$logs/bench.log
-mkdir -p "$logs" || exit 1
-
-# stop WHAT: says it, with the end of the log.
-stop() {
-    printf 'bench: %s\n' "$1" >&2
-    [ ! -f "$log" ] || tail -n 40 "$log" >&2
-    exit 1
-}
-
-TOOLS_ROOT=$root
-# shellcheck source=../examples/setup_tools.sh
-. "$root/examples/setup_tools.sh"
-rm -f "$log"
 need_tools cc meson ninja zlib python3 cmocka || stop "setting up the tools to build with"
-
-# set_up DIRECTORY MESON_OPTIONS...
-set_up() {
-    directory=$1
-    shift
-    if [ -f "$directory/meson-private/coredata.dat" ]; then
-        meson configure "$directory" "$@"
-    else
-        meson setup "$directory" "$@"
-    fi
-}
 common="--buildtype=release -Ddefault_library=both -Dexamples=true -Dtrim_levels=[]"
 # The smallest library is measured, and beside it what the recipe int8 costs, which has the executor.
 # shellcheck disable=SC2086
