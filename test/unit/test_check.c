@@ -201,6 +201,27 @@ static void without_reading_weights(void **state) {
     free_bytes(weights);
 }
 
+/* Names come from files: what is said of them stays one line. */
+static void messages_are_one_line(void **state) {
+    (void)state;
+    mb_model m = {.n_opcodes = 1, .n_subgraphs = 1, .n_buffers = 1};
+    m.opcodes[0] = (mb_opcode){.builtin = 32, .custom = "My\nOp\xff"};
+    mb_subgraph *s = &m.subgraphs[0];
+    int32_t x = mb_add_tensor(s, (mb_tensor){.name = "x", .shape = {1, {4}}});
+    int32_t y = mb_add_tensor(s, (mb_tensor){.name = "y", .shape = {1, {4}}});
+    mb_add_op(s, (mb_op){.inputs = {1, {x}}, .outputs = {1, {y}}});
+    s->inputs = (mb_list){1, {x}};
+    s->outputs = (mb_list){1, {y}};
+    bytes source = mb_build(&m);
+    tq_model *model = load(source);
+    tq_findings *findings = check(model, TQ_TARGET_LITERT);
+    assert_int_equal(tq_findings_count(findings), 1);
+    assert_non_null(strstr(at(findings, 0).message, "custom op: My?Op?."));
+    tq_findings_free(findings);
+    tq_model_free(model);
+    free_bytes(source);
+}
+
 /* ---- failures ---- */
 
 static void each_allocation_may_fail(void **state) {
@@ -282,6 +303,7 @@ int main(void) {
         cmocka_unit_test(rules_and_names),
         cmocka_unit_test(a_quantized_model),
         cmocka_unit_test(without_reading_weights),
+        cmocka_unit_test(messages_are_one_line),
         cmocka_unit_test(each_allocation_may_fail),
         cmocka_unit_test(damaged_models),
     };
